@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The front door: every verb is one script of scripts/, which can be called
+# alone and tells with --help what else it can do.
+
+CONFIG ?= standard
+export CONFIG
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+VERBS := help deps kernel tools demo check check-programs test vm lint bisect \
+	 apply export agree post docs clean distclean
+.PHONY: $(VERBS)
+
+help:
+	@echo 'Usage: make VERB [CONFIG=standard|debug]'
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+deps: ## install the Debian packages that are missing
+	@scripts/deps
+
+demo: deps ## build all, checkpoint a real program half way, restart it, compare
+	@scripts/build
+	@scripts/demo
+
+check: deps ## build all and run every selftest in the test machine
+	@scripts/build
+	@scripts/test
+
+check-programs: deps ## checkpoint and restart unmodified Debian programs
+	@scripts/build
+	@scripts/check-programs
+
+kernel: deps ## unpack, patch and build the kernel (and its user space headers)
+	@scripts/build kernel
+
+tools: deps ## build checkpoint, restart and ckptinfo
+	@scripts/build tools
+
+test: check
+
+vm: deps ## a shell in the test machine
+	@scripts/build
+	@scripts/vm --shell
+
+lint: deps ## the kernel's own checkers on every patch, test and document
+	@scripts/lint
+
+bisect: deps ## every patch builds alone, with the option on and off
+	@scripts/bisect
+
+apply: deps ## make the kernel tree in build/linux from patches/
+	@scripts/fetch
+	@scripts/apply
+
+export: ## make patches/ from the commits in build/linux
+	@scripts/export
+
+agree: ## prove that patches/ and build/linux are the same
+	@scripts/agree
+
+post: ## write the mails to send the series to a list
+	@scripts/post
+
+docs: deps ## check the documentation and the manual pages
+	@scripts/lint rst man
+
+clean: ## remove what was built; keep the kernel tree
+	rm -rf build/kernel-* build/linux-headers build/bin build/selftests* \
+		build/stripped build/log build/init build/initramfs*
+
+distclean: ## remove build/, with the kernel tree and any work in it
+	rm -rf build
