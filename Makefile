@@ -22,7 +22,6 @@ deps: ## install the Debian packages that are missing
 	@scripts/deps
 
 demo: deps ## build all, checkpoint a real program half way, restart it, compare
-	@scripts/build
 	@scripts/demo
 
 check: deps ## build all and run every selftest in the test machine

@@ -1,0 +1,543 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Checkpoint/restart: credentials, limits, names and the other small things of
+ * a task; what the C library has registered with the kernel; and checkpoint and
+ * restart by somebody who has no privilege.
+ */
+#define _GNU_SOURCE
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/futex.h>
+#include <linux/rseq.h>
+#include <linux/securebits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/fsuid.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/rseq.h>
+
+#include "../kselftest_harness.h"
+#include "ckpt_util.h"
+
+/* All that /proc tells about who we are. */
+static char status_before[8192], status_after[8192];
+
+static void read_status(char *out)
+{
+	static const char * const keys[] = {
+		"Name:", "Umask:", "Uid:", "Gid:", "Groups:", "NoNewPrivs:",
+		"CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:",
+		"Seccomp:", "SigBlk:", "SigIgn:", "SigCgt:", "Pid:", "PPid:",
+		"Tgid:", "TracerPid:", "Threads:", "THP_enabled:",
+		"Cpus_allowed:",
+	};
+	static char text[8192];
+	char *line, *next = NULL;
+	unsigned int i;
+
+	CHECK(ckpt_slurp("/proc/thread-self/status", text, sizeof(text)) > 0);
+	out[0] = '\0';
+	for (line = strtok_r(text, "\n", &next); line;
+	     line = strtok_r(NULL, "\n", &next))
+		for (i = 0; i < ARRAY_SIZE(keys); i++)
+			if (!strncmp(line, keys[i], strlen(keys[i])))
+				strcat(strcat(out, line), "\n");
+}
+
+static void creds_point(void)
+{
+	char *a, *b, *na = NULL, *nb = NULL;
+
+	read_status(status_before);
+	subject_point();
+	read_status(status_after);
+	for (a = strtok_r(status_before, "\n", &na),
+	     b = strtok_r(status_after, "\n", &nb); a && b;
+	     a = strtok_r(NULL, "\n", &na), b = strtok_r(NULL, "\n", &nb))
+		if (strcmp(a, b))
+			subject_fail(__FILE__, __LINE__, "was %s, is %s", a, b);
+	CHECK(!a && !b);
+}
+
+SUBJECT(root)
+{
+	creds_point();
+	CHECK_EQ(0, getuid());
+}
+
+/* An ordinary user. */
+SUBJECT(user)
+{
+	gid_t groups[] = { 4, 20, 24, 1000, 5000 }, seen[16];
+
+	CHECK_EQ(0, setgroups(5, groups));
+	CHECK_EQ(0, setresgid(1000, 1000, 1000));
+	CHECK_EQ(0, setresuid(1000, 1000, 1000));
+	/* as after an exec: those who may trace us may checkpoint us */
+	CHECK_EQ(0, prctl(PR_SET_DUMPABLE, 1));
+	creds_point();
+	CHECK_EQ(5, getgroups(16, seen));
+	CHECK_MEM(groups, seen, sizeof(groups));
+	CHECK_EQ(-1, setuid(0));
+	CHECK_EQ(EPERM, errno);
+	CHECK_EQ(1, prctl(PR_GET_DUMPABLE));
+}
+
+/* All of the ids differ, and those of a thread from those of the process. */
+static atomic_bool go;
+static pthread_barrier_t barrier;
+
+static void *ids_thread(void *arg)
+{
+	uid_t r, e, s;
+
+	/* the bare calls are for one thread, the library's for all */
+	CHECK_EQ(0, syscall(SYS_setresgid, 31, 32, 33));
+	CHECK_EQ(0, syscall(SYS_setresuid, 21, 22, 0));
+	pthread_barrier_wait(&barrier);
+	while (!go)
+		ckpt_sleep_ms(1);
+	CHECK_EQ(0, getresuid(&r, &e, &s));
+	CHECK(r == 21 && e == 22 && s == 0);
+	CHECK_EQ(0, getresgid(&r, &e, &s));
+	CHECK(r == 31 && e == 32 && s == 33);
+	return arg;
+}
+
+SUBJECT(ids)
+{
+	uid_t r, e, s;
+	pthread_t thread;
+
+	pthread_barrier_init(&barrier, NULL, 2);
+	CHECK_EQ(0, pthread_create(&thread, NULL, ids_thread, NULL));
+	pthread_barrier_wait(&barrier);
+	CHECK_EQ(0, syscall(SYS_setresgid, 11, 12, 13));
+	CHECK_EQ(0, syscall(SYS_setresuid, 0, 0, 3));
+	CHECK_EQ(0, prctl(PR_SET_DUMPABLE, 1));
+	setfsuid(5);
+	setfsgid(6);
+	creds_point();
+	CHECK_EQ(0, getresuid(&r, &e, &s));
+	CHECK(r == 0 && e == 0 && s == 3);
+	CHECK_EQ(0, getresgid(&r, &e, &s));
+	CHECK(r == 11 && e == 12 && s == 13);
+	CHECK_EQ(5, setfsuid(-1));
+	CHECK_EQ(6, setfsgid(-1));
+	go = true;
+	CHECK_EQ(0, pthread_join(thread, NULL));
+}
+
+static void set_caps(uint64_t eff, uint64_t perm, uint64_t inh)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[2] = {
+		{ eff, perm, inh }, { eff >> 32, perm >> 32, inh >> 32 },
+	};
+
+	CHECK_EQ(0, syscall(SYS_capset, &head, data));
+}
+
+SUBJECT(caps)
+{
+	uint64_t perm = 1ULL << CAP_NET_RAW | 1ULL << CAP_SYS_NICE |
+			1ULL << CAP_SYSLOG | 1ULL << CAP_CHOWN;
+
+	CHECK_EQ(0, prctl(PR_CAPBSET_DROP, CAP_SYS_MODULE));
+	CHECK_EQ(0, prctl(PR_SET_SECUREBITS,
+			  SECBIT_KEEP_CAPS | SECBIT_NO_SETUID_FIXUP));
+	CHECK_EQ(0, setresuid(1000, 1000, 1000));
+	set_caps(1ULL << CAP_CHOWN, perm, 1ULL << CAP_NET_RAW);
+	CHECK_EQ(0, prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_RAW, 0,
+			  0));
+	CHECK_EQ(0, prctl(PR_SET_DUMPABLE, 1));
+	creds_point();
+	CHECK_EQ(0, prctl(PR_CAPBSET_READ, CAP_SYS_MODULE));
+	CHECK_EQ(1, prctl(PR_CAPBSET_READ, CAP_CHOWN));
+	CHECK_EQ(SECBIT_KEEP_CAPS | SECBIT_NO_SETUID_FIXUP,
+		 prctl(PR_GET_SECUREBITS));
+	CHECK_EQ(1, prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_NET_RAW, 0,
+			  0));
+	/* effective can be raised from permitted, and no further */
+	set_caps(perm, perm, 1ULL << CAP_NET_RAW);
+}
+
+SUBJECT(no_new_privs)
+{
+	CHECK_EQ(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	creds_point();
+	CHECK_EQ(1, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+}
+
+SUBJECT(rlimits)
+{
+	struct rlimit was[RLIM_NLIMITS], is;
+	int i;
+
+	for (i = 0; i < RLIM_NLIMITS; i++) {
+		CHECK_EQ(0, getrlimit(i, &was[i]));
+		if (i == RLIMIT_AS || i == RLIMIT_DATA || i == RLIMIT_NPROC)
+			was[i].rlim_cur = (1UL << 40) + i * 4096;
+		else if (i == RLIMIT_NOFILE)
+			was[i].rlim_cur = 333;
+		else if (i == RLIMIT_STACK)
+			was[i].rlim_cur = 4 << 20;
+		else if (i == RLIMIT_CPU)
+			was[i] = (struct rlimit) { 5000, 6000 };
+		else if (i == RLIMIT_CORE)
+			was[i] = (struct rlimit) { 0, 12345 };
+		if (was[i].rlim_max < was[i].rlim_cur)
+			was[i].rlim_cur = was[i].rlim_max;
+		CHECK_EQ(0, setrlimit(i, &was[i]));
+	}
+	subject_point();
+	for (i = 0; i < RLIM_NLIMITS; i++) {
+		CHECK_EQ(0, getrlimit(i, &is));
+		if (is.rlim_cur != was[i].rlim_cur ||
+		    is.rlim_max != was[i].rlim_max)
+			subject_fail(__FILE__, __LINE__, "limit %d", i);
+	}
+	/* and they are in force */
+	CHECK_EQ(332, dup2(0, 332));
+	CHECK_EQ(-1, dup2(0, 333));
+}
+
+SUBJECT(small_things)
+{
+	char name[16] = "";
+	int sig = 0, value = 0, fd;
+	char text[32];
+
+	CHECK_EQ(0, prctl(PR_SET_NAME, "a (strange) na\nme"));
+	CHECK_EQ(0, prctl(PR_SET_PDEATHSIG, SIGUSR2));
+	CHECK_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
+	CHECK_EQ(0, prctl(PR_SET_TIMERSLACK, 123456));
+	CHECK(personality(ADDR_NO_RANDOMIZE | SHORT_INODE) >= 0);
+	CHECK_EQ(0, setpriority(PRIO_PROCESS, 0, 7));
+	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	CHECK_EQ(3, write(fd, "321", 3));
+	close(fd);
+	subject_point();
+	CHECK_EQ(0, prctl(PR_GET_NAME, name));
+	CHECK(!strncmp(name, "a (strange) na\nme", 15));
+	CHECK_EQ(0, prctl(PR_GET_PDEATHSIG, &sig));
+	CHECK_EQ(SIGUSR2, sig);
+	CHECK_EQ(0, prctl(PR_GET_CHILD_SUBREAPER, &value));
+	CHECK_EQ(1, value);
+	CHECK_EQ(123456, prctl(PR_GET_TIMERSLACK));
+	CHECK_EQ(ADDR_NO_RANDOMIZE | SHORT_INODE, personality(0xffffffff));
+	CHECK_EQ(7, getpriority(PRIO_PROCESS, 0));
+	CHECK(ckpt_slurp("/proc/self/oom_score_adj", text, sizeof(text)) > 0);
+	CHECK_EQ(321, atoi(text));
+}
+
+/* Scheduling, of each thread. */
+static void *sched_thread(void *arg)
+{
+	struct sched_param param = { .sched_priority = 0 };
+	cpu_set_t set, seen;
+
+	CHECK_EQ(0, sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK,
+				       &param));
+	CHECK_EQ(0, setpriority(PRIO_PROCESS, 0, 11));
+	CHECK_EQ(0, sched_getaffinity(0, sizeof(set), &set));
+	if (CPU_COUNT(&set) > 1)
+		CPU_CLR(0, &set);
+	CHECK_EQ(0, sched_setaffinity(0, sizeof(set), &set));
+	pthread_barrier_wait(&barrier);
+	while (!go)
+		ckpt_sleep_ms(1);
+	CHECK_EQ(SCHED_BATCH | SCHED_RESET_ON_FORK, sched_getscheduler(0));
+	CHECK_EQ(11, getpriority(PRIO_PROCESS, 0));
+	CHECK_EQ(0, sched_getaffinity(0, sizeof(seen), &seen));
+	CHECK(CPU_EQUAL(&set, &seen));
+	return arg;
+}
+
+SUBJECT(scheduling)
+{
+	struct sched_param param = { .sched_priority = 3 }, seen;
+	pthread_t thread;
+
+	pthread_barrier_init(&barrier, NULL, 2);
+	CHECK_EQ(0, pthread_create(&thread, NULL, sched_thread, NULL));
+	pthread_barrier_wait(&barrier);
+	CHECK_EQ(0, sched_setscheduler(0, SCHED_RR, &param));
+	CHECK_EQ(0, syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 6));
+	subject_point();
+	CHECK_EQ(SCHED_RR, sched_getscheduler(0));
+	CHECK_EQ(0, sched_getparam(0, &seen));
+	CHECK_EQ(3, seen.sched_priority);
+	CHECK_EQ(2 << 13 | 6, syscall(SYS_ioprio_get, 1, 0));
+	go = true;
+	CHECK_EQ(0, pthread_join(thread, NULL));
+}
+
+/* ---- what the C library registers ---- */
+
+static struct rseq *my_rseq(void)
+{
+	return (struct rseq *)((char *)__builtin_thread_pointer() +
+			       __rseq_offset);
+}
+
+/* Moves from processor to processor, the kernel has to tell us where we are. */
+static void check_rseq(void)
+{
+	cpu_set_t all, one;
+	unsigned int cpu;
+	int i;
+
+	CHECK_EQ(0, sched_getaffinity(0, sizeof(all), &all));
+	for (i = 0; i < CPU_SETSIZE; i++) {
+		if (!CPU_ISSET(i, &all))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(i, &one);
+		CHECK_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+		CHECK_EQ(0, syscall(SYS_getcpu, &cpu, NULL, NULL));
+		CHECK_EQ(i, cpu);
+		CHECK_EQ(i, READ_ONCE(my_rseq()->cpu_id));
+		CHECK_EQ(i, READ_ONCE(my_rseq()->cpu_id_start));
+	}
+	CHECK_EQ(0, sched_setaffinity(0, sizeof(all), &all));
+	/* it is registered, with this very signature */
+	CHECK_EQ(-1, syscall(SYS_rseq, my_rseq(), 32, 0, 0x53053053));
+	CHECK_EQ(EBUSY, errno);
+}
+
+static void *rseq_thread(void *arg)
+{
+	check_rseq();
+	pthread_barrier_wait(&barrier);
+	while (!go)
+		ckpt_sleep_ms(1);
+	check_rseq();
+	return arg;
+}
+
+SUBJECT(rseq)
+{
+	pthread_t thread;
+
+	CHECK(__rseq_size > 0);
+	pthread_barrier_init(&barrier, NULL, 2);
+	CHECK_EQ(0, pthread_create(&thread, NULL, rseq_thread, NULL));
+	pthread_barrier_wait(&barrier);
+	check_rseq();
+	subject_point();
+	check_rseq();
+	go = true;
+	CHECK_EQ(0, pthread_join(thread, NULL));
+}
+
+/* A robust mutex whose owner ends; a thread whose end wakes who joins it. */
+static pthread_mutex_t robust;
+
+static void *robust_owner(void *arg)
+{
+	CHECK_EQ(0, pthread_mutex_lock(&robust));
+	pthread_barrier_wait(&barrier);
+	while (!go)
+		ckpt_sleep_ms(1);
+	return arg;
+}
+
+SUBJECT(robust_list)
+{
+	void *head = NULL, *head_after = NULL;
+	pthread_mutexattr_t attr;
+	pthread_t thread;
+	size_t len;
+	void *ret;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(&robust, &attr);
+	pthread_barrier_init(&barrier, NULL, 2);
+	CHECK_EQ(0, pthread_create(&thread, NULL, robust_owner, &robust));
+	pthread_barrier_wait(&barrier);
+	CHECK_EQ(0, syscall(SYS_get_robust_list, 0, &head, &len));
+	CHECK(head);
+	subject_point();
+	CHECK_EQ(0, syscall(SYS_get_robust_list, 0, &head_after, &len));
+	CHECK(head == head_after);
+	go = true;
+	CHECK_EQ(EOWNERDEAD, pthread_mutex_lock(&robust));
+	CHECK_EQ(0, pthread_mutex_consistent(&robust));
+	CHECK_EQ(0, pthread_mutex_unlock(&robust));
+	CHECK_EQ(0, pthread_join(thread, &ret));
+	CHECK(ret == &robust);
+	/* new threads can be made and joined as well */
+	pthread_barrier_init(&barrier, NULL, 1);
+	CHECK_EQ(0, pthread_create(&thread, NULL, robust_owner, NULL));
+	CHECK_EQ(0, pthread_join(thread, NULL));
+}
+
+/* ---- the parent's death ---- */
+
+SUBJECT(parent_death)
+{
+	pid_t *pid = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t middle, last;
+	int status;
+
+	CHECK_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
+	middle = fork();
+	if (!middle) {
+		last = fork();
+		if (last) {
+			*pid = last;
+		} else {
+			prctl(PR_SET_PDEATHSIG, SIGTERM);
+			subject_touch("child");
+			subject_wait("never");
+			_exit(1);
+		}
+		subject_wait("go");
+		_exit(0);
+	}
+	subject_wait("child");
+	subject_point();
+	subject_join(middle);
+	/* the orphan comes to us, dead of the signal */
+	CHECK_EQ(*pid, waitpid(-1, &status, 0));
+	CHECK(WIFSIGNALED(status));
+	CHECK_EQ(SIGTERM, WTERMSIG(status));
+}
+
+CKPT_FIXTURE_HOW(creds);
+CKPT_VARIANTS(creds);
+
+CKPT_ROUNDTRIP(creds, root);
+CKPT_ROUNDTRIP(creds, no_new_privs);
+CKPT_ROUNDTRIP(creds, rlimits);
+CKPT_ROUNDTRIP(creds, small_things);
+CKPT_ROUNDTRIP(creds, scheduling);
+CKPT_ROUNDTRIP(creds, rseq);
+CKPT_ROUNDTRIP(creds, robust_list);
+CKPT_ROUNDTRIP(creds, parent_death);
+
+CKPT_FIXTURE_HOW(creds_other);
+CKPT_VARIANTS_OTHER(creds_other);
+
+CKPT_ROUNDTRIP(creds_other, user);
+CKPT_ROUNDTRIP(creds_other, ids);
+CKPT_ROUNDTRIP(creds_other, caps);
+
+/* ---- with no privilege ---- */
+
+SUBJECT(plain)
+{
+	pid_t pid = fork(), me = getpid();
+
+	CHECK(pid >= 0);
+	if (!pid) {
+		subject_touch("child");
+		subject_wait("go");
+		_exit(0);
+	}
+	subject_wait("child");
+	subject_point();
+	CHECK_EQ(me, getpid());
+	subject_join(pid);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		ckpt_msg("%s: %m", path);
+	close(fd);
+}
+
+CKPT_FIXTURE(unprivileged);
+
+/* In user and pid namespaces of their own, ordinary users can do all of it. */
+TEST_F_TIMEOUT(unprivileged, own_namespaces, CKPT_TIMEOUT)
+{
+	int status, ret;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid) {
+		if (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000))
+			_exit(90);
+		prctl(PR_SET_DUMPABLE, 1);
+		if (unshare(CLONE_NEWUSER | CLONE_NEWPID))
+			_exit(91);
+		write_file("/proc/self/setgroups", "deny");
+		write_file("/proc/self/uid_map", "0 1000 1");
+		write_file("/proc/self/gid_map", "0 1000 1");
+		pid = fork();
+		if (!pid) {
+			/* process 1 of the namespace, with neither cgroup */
+			struct ckpt_run run;
+
+			ckpt_init(&run, &(struct ckpt_how) { .kill = true });
+			ret = ckpt_roundtrip_run("plain", &run);
+			_exit(ret ? 92 : 0);
+		}
+		if (waitpid(pid, &status, 0) != pid)
+			_exit(93);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 94);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_TRUE(WIFEXITED(status));
+	ASSERT_EQ(0, WEXITSTATUS(status));
+}
+
+/* An image cannot give what its restarter does not have. */
+TEST_F_TIMEOUT(unprivileged, no_gain, CKPT_TIMEOUT)
+{
+	struct ckpt_run run;
+	int status, fd, log;
+	pid_t pid;
+
+	ckpt_init(&run, &(struct ckpt_how) { .kill = true });
+	ASSERT_EQ(0, ckpt_start(&run, "root"));
+	ASSERT_EQ(0, ckpt_checkpoint(&run));
+	run.pid = 0;
+	fd = ckpt_open(&run, "image", O_RDONLY);
+	log = ckpt_open(&run, "log", O_CREAT | O_TRUNC | O_WRONLY);
+	pid = fork();
+	if (!pid) {
+		long ret;
+
+		if (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000))
+			_exit(90);
+		prctl(PR_SET_DUMPABLE, 1);
+		if (unshare(CLONE_NEWUSER | CLONE_NEWPID))
+			_exit(91);
+		write_file("/proc/self/setgroups", "deny");
+		write_file("/proc/self/uid_map", "1000 1000 1");
+		write_file("/proc/self/gid_map", "1000 1000 1");
+		pid = fork();
+		if (!pid) {
+			/* uid 0 does not even exist here */
+			ret = ckpt_restart_from(fd, 0, log);
+			_exit(ret < 0 ? -ret : 0);
+		}
+		waitpid(pid, &status, 0);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 94);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_TRUE(WIFEXITED(status));
+	EXPECT_TRUE(WEXITSTATUS(status) == EPERM ||
+		    WEXITSTATUS(status) == EINVAL) {
+		TH_LOG("exit status %d", WEXITSTATUS(status));
+		ckpt_print(&run, "log");
+	}
+	close(fd);
+	close(log);
+	ASSERT_EQ(0, ckpt_cleanup(&run));
+}
+
+CKPT_TEST_MAIN

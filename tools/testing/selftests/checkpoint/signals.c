@@ -1,0 +1,532 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Checkpoint/restart: signals. Handlers, masks, stacks, what is pending, and
+ * frames of handlers that are running.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <ucontext.h>
+
+#include "../kselftest_harness.h"
+#include "ckpt_util.h"
+
+static atomic_int count, last_sig, last_value, last_code;
+static atomic_int last_pid;
+
+static void handler(int sig)
+{
+	count++;
+	last_sig = sig;
+}
+
+static void info_handler(int sig, siginfo_t *info, void *ctx)
+{
+	(void)ctx;
+	count++;
+	last_sig = sig;
+	last_code = info->si_code;
+	last_pid = info->si_pid;
+	last_value = info->si_value.sival_int;
+}
+
+/* As the kernel has it, without the C library in between. */
+struct raw_sigaction {
+	uint64_t handler, flags, restorer, mask;
+};
+
+static struct raw_sigaction get_action(int sig)
+{
+	struct raw_sigaction act = {};
+
+	CHECK_EQ(0, syscall(SYS_rt_sigaction, sig, NULL, &act, 8));
+	return act;
+}
+
+/* Each signal with another combination of handler, flags and mask. */
+SUBJECT(actions)
+{
+	static const int flags[] = {
+		0, SA_RESTART, SA_NODEFER, SA_RESETHAND, SA_ONSTACK,
+		SA_NOCLDSTOP, SA_NOCLDWAIT, SA_RESTART | SA_ONSTACK,
+	};
+	struct raw_sigaction was[65], is;
+	struct sigaction act;
+	int sig;
+
+	for (sig = 1; sig <= 64; sig++) {
+		if (sig == SIGKILL || sig == SIGSTOP || sig == 32 || sig == 33)
+			continue;
+		memset(&act, 0, sizeof(act));
+		sigemptyset(&act.sa_mask);
+		if (sig % 7)
+			sigaddset(&act.sa_mask, sig % 30 + 1);
+		act.sa_flags = flags[sig % 8];
+		if (sig % 5 == 0) {
+			act.sa_handler = SIG_IGN;
+		} else if (sig % 5 == 1) {
+			act.sa_handler = SIG_DFL;
+		} else if (sig % 5 == 2) {
+			act.sa_handler = handler;
+		} else {
+			act.sa_sigaction = info_handler;
+			act.sa_flags |= SA_SIGINFO;
+		}
+		CHECK_EQ(0, sigaction(sig, &act, NULL));
+	}
+	for (sig = 1; sig <= 64; sig++)
+		was[sig] = get_action(sig);
+
+	subject_point();
+
+	for (sig = 1; sig <= 64; sig++) {
+		is = get_action(sig);
+		if (memcmp(&was[sig], &is, sizeof(is)))
+			subject_fail(__FILE__, __LINE__,
+				     "action of signal %d has changed", sig);
+	}
+	/* and they work: signal 12 is 2 modulo 5, 13 is 3 */
+	CHECK_EQ(0, raise(12));
+	CHECK_EQ(12, last_sig);
+	CHECK_EQ(0, raise(13));
+	CHECK_EQ(13, last_sig);
+	CHECK_EQ(getpid(), last_pid);
+	CHECK_EQ(0, raise(15));
+}
+
+/* SA_RESETHAND that was used up, and one that was not. */
+SUBJECT(reset_hand)
+{
+	struct sigaction act = { .sa_flags = SA_RESETHAND };
+
+	act.sa_handler = handler;
+	CHECK_EQ(0, sigaction(SIGUSR1, &act, NULL));
+	CHECK_EQ(0, sigaction(SIGUSR2, &act, NULL));
+	raise(SIGUSR1);
+	subject_point();
+	CHECK_EQ((uintptr_t)SIG_DFL, get_action(SIGUSR1).handler);
+	CHECK_EQ((uintptr_t)handler, get_action(SIGUSR2).handler);
+	raise(SIGUSR2);
+	CHECK_EQ(2, count);
+	CHECK_EQ((uintptr_t)SIG_DFL, get_action(SIGUSR2).handler);
+}
+
+/* ---- masks ---- */
+
+#define NR_THREADS 4
+
+static pthread_barrier_t barrier;
+static atomic_bool go;
+
+static uint64_t get_mask(void)
+{
+	uint64_t mask = 0;
+
+	CHECK_EQ(0, syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, 8));
+	return mask;
+}
+
+static void set_mask(uint64_t mask)
+{
+	CHECK_EQ(0, syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8));
+	CHECK_EQ(mask, get_mask());
+}
+
+static uint64_t a_mask(int nr)
+{
+	/* any but SIGKILL, SIGSTOP */
+	return (0x0123456789abcdefULL << nr | 1) &
+	       ~(1ULL << (SIGKILL - 1) | 1ULL << (SIGSTOP - 1));
+}
+
+static void *mask_thread(void *arg)
+{
+	int nr = (intptr_t)arg;
+
+	set_mask(a_mask(nr));
+	pthread_barrier_wait(&barrier);
+	while (!go)
+		ckpt_sleep_ms(2);
+	CHECK_EQ(a_mask(nr), get_mask());
+	return NULL;
+}
+
+SUBJECT(masks)
+{
+	pthread_t threads[NR_THREADS];
+	int i;
+
+	pthread_barrier_init(&barrier, NULL, NR_THREADS + 1);
+	for (i = 0; i < NR_THREADS; i++)
+		CHECK_EQ(0, pthread_create(&threads[i], NULL, mask_thread,
+					   (void *)(intptr_t)(i + 1)));
+	pthread_barrier_wait(&barrier);
+	set_mask(a_mask(0));
+	subject_point();
+	CHECK_EQ(a_mask(0), get_mask());
+	set_mask(0);
+	go = true;
+	for (i = 0; i < NR_THREADS; i++)
+		CHECK_EQ(0, pthread_join(threads[i], NULL));
+}
+
+/* ---- pending ---- */
+
+static void take(const sigset_t *set, int sig, int code, int value, pid_t pid)
+{
+	siginfo_t info;
+
+	memset(&info, 0x5a, sizeof(info));
+	/* the library's makes SI_USER of SI_TKILL */
+	CHECK_EQ(sig, syscall(SYS_rt_sigtimedwait, set, &info,
+			      &(struct timespec){}, 8));
+	CHECK_EQ(sig, info.si_signo);
+	CHECK_EQ(code, info.si_code);
+	CHECK_EQ(0, info.si_errno);
+	CHECK_EQ(pid, info.si_pid);
+	CHECK_EQ(getuid(), info.si_uid);
+	if (code == SI_QUEUE)
+		CHECK_EQ(value, info.si_value.sival_int);
+}
+
+static void queue(int sig, int value)
+{
+	union sigval v = { .sival_int = value };
+
+	CHECK_EQ(0, sigqueue(getpid(), sig, v));
+}
+
+static int queue_thread(int sig, int value)
+{
+	siginfo_t info = {
+		.si_signo = sig, .si_code = SI_QUEUE,
+	};
+
+	info.si_pid = getpid();
+	info.si_uid = getuid();
+	info.si_value.sival_int = value;
+	return syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid),
+		       sig, &info);
+}
+
+SUBJECT(pending)
+{
+	sigset_t set, pending;
+	pid_t me = getpid();
+	int i;
+
+	sigfillset(&set);
+	CHECK_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
+	sigdelset(&set, SIGCHLD);
+	/* to the process */
+	CHECK_EQ(0, kill(me, SIGUSR1));
+	CHECK_EQ(0, kill(me, SIGUSR1));
+	queue(SIGUSR2, 1234);
+	for (i = 0; i < 20; i++)
+		queue(SIGRTMIN + 3, 100 + i);
+	for (i = 0; i < 5; i++)
+		queue(SIGRTMIN + 1, 500 + i);
+	/* to the thread */
+	CHECK_EQ(0, syscall(SYS_tgkill, me, me, SIGHUP));
+	for (i = 0; i < 5; i++)
+		CHECK_EQ(0, queue_thread(SIGRTMIN + 7, -i));
+	CHECK_EQ(0, sigpending(&pending));
+
+	subject_point();
+
+	CHECK_EQ(0, sigpending(&set));
+	CHECK_MEM(&pending, &set, 8);
+	sigfillset(&set);
+	/*
+	 * The thread's before the process's; lowest first; those of one number
+	 * in the order they were sent.
+	 */
+	take(&set, SIGHUP, SI_TKILL, 0, me);
+	for (i = 0; i < 5; i++)
+		take(&set, SIGRTMIN + 7, SI_QUEUE, -i, me);
+	take(&set, SIGUSR1, SI_USER, 0, me);
+	take(&set, SIGUSR2, SI_QUEUE, 1234, me);
+	for (i = 0; i < 5; i++)
+		take(&set, SIGRTMIN + 1, SI_QUEUE, 500 + i, me);
+	for (i = 0; i < 20; i++)
+		take(&set, SIGRTMIN + 3, SI_QUEUE, 100 + i, me);
+	CHECK_EQ(-1, sigtimedwait(&set, NULL, &(struct timespec){}));
+	CHECK_EQ(EAGAIN, errno);
+}
+
+/* Pending in a thread that is not the leader; others must not see it. */
+static void *pending_thread(void *arg)
+{
+	sigset_t set;
+	int i;
+
+	sigfillset(&set);
+	CHECK_EQ(0, pthread_sigmask(SIG_BLOCK, &set, NULL));
+	for (i = 0; i < 3; i++)
+		CHECK_EQ(0, queue_thread(SIGRTMIN + 2, 70 + i));
+	pthread_barrier_wait(&barrier);
+	while (!go)
+		ckpt_sleep_ms(2);
+	for (i = 0; i < 3; i++)
+		take(&set, SIGRTMIN + 2, SI_QUEUE, 70 + i, getpid());
+	CHECK_EQ(-1, sigtimedwait(&set, NULL, &(struct timespec){}));
+	return arg;
+}
+
+SUBJECT(pending_threads)
+{
+	pthread_t thread;
+	sigset_t set;
+
+	pthread_barrier_init(&barrier, NULL, 2);
+	CHECK_EQ(0, pthread_create(&thread, NULL, pending_thread, NULL));
+	pthread_barrier_wait(&barrier);
+	sigfillset(&set);
+	CHECK_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
+
+	subject_point();
+
+	sigdelset(&set, SIGCHLD);
+	CHECK_EQ(-1, sigtimedwait(&set, NULL, &(struct timespec){}));
+	CHECK_EQ(EAGAIN, errno);
+	go = true;
+	CHECK_EQ(0, pthread_join(thread, NULL));
+}
+
+/* Unblocked after the restart, it goes to its handler with its siginfo. */
+SUBJECT(pending_handled)
+{
+	struct sigaction act = { .sa_flags = SA_SIGINFO };
+	sigset_t set;
+
+	act.sa_sigaction = info_handler;
+	CHECK_EQ(0, sigaction(SIGRTMIN, &act, NULL));
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	CHECK_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
+	queue(SIGRTMIN, 31337);
+	subject_point();
+	CHECK_EQ(0, count);
+	CHECK_EQ(0, sigprocmask(SIG_UNBLOCK, &set, NULL));
+	CHECK_EQ(1, count);
+	CHECK_EQ(SIGRTMIN, last_sig);
+	CHECK_EQ(SI_QUEUE, last_code);
+	CHECK_EQ(31337, last_value);
+}
+
+/* The siginfo of a child's end, which the kernel made. */
+SUBJECT(pending_sigchld)
+{
+	siginfo_t info;
+	sigset_t set;
+	pid_t pid;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	CHECK_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
+	pid = fork();
+	if (!pid)
+		_exit(23);
+	CHECK_EQ(0, waitid(P_PID, pid, &info, WEXITED | WNOWAIT));
+
+	subject_point();
+
+	/* once, though the zombie has come back too */
+	CHECK_EQ(SIGCHLD, sigtimedwait(&set, &info, &(struct timespec){}));
+	CHECK_EQ(CLD_EXITED, info.si_code);
+	CHECK_EQ(pid, info.si_pid);
+	CHECK_EQ(23, info.si_status);
+	CHECK_EQ(-1, sigtimedwait(&set, &info, &(struct timespec){}));
+	CHECK_EQ(pid, waitpid(pid, NULL, 0));
+}
+
+/* A zombie whose SIGCHLD has been dealt with does not send another. */
+SUBJECT(no_second_sigchld)
+{
+	siginfo_t info;
+	pid_t pid;
+
+	signal(SIGCHLD, handler);
+	pid = fork();
+	if (!pid)
+		_exit(3);
+	CHECK_EQ(0, waitid(P_PID, pid, &info, WEXITED | WNOWAIT));
+	while (count < 1)
+		ckpt_sleep_ms(1);
+	subject_point();
+	CHECK_EQ(1, count);
+	CHECK_EQ(pid, waitpid(pid, NULL, 0));
+}
+
+/* Children reap themselves. */
+SUBJECT(sigchld_ignored)
+{
+	siginfo_t info;
+	pid_t pid;
+
+	signal(SIGCHLD, SIG_IGN);
+	subject_point();
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid)
+		_exit(1);
+	CHECK_EQ(-1, waitid(P_PID, pid, &info, WEXITED));
+	CHECK_EQ(ECHILD, errno);
+	CHECK_EQ((uintptr_t)SIG_IGN, get_action(SIGCHLD).handler);
+}
+
+/* ---- stacks and frames ---- */
+
+static atomic_uintptr_t handler_sp;
+static char *altstack;
+#define ALTSTACK_SIZE 65536
+
+static void stack_handler(int sig)
+{
+	atomic_int local = sig;
+
+	handler_sp = (uintptr_t)&local;
+	count++;
+}
+
+static void use_altstack(void)
+{
+	struct sigaction act = { .sa_flags = SA_ONSTACK };
+	stack_t ss = { .ss_size = ALTSTACK_SIZE };
+
+	altstack = mmap(NULL, ALTSTACK_SIZE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ss.ss_sp = altstack;
+	CHECK_EQ(0, sigaltstack(&ss, NULL));
+	act.sa_handler = stack_handler;
+	CHECK_EQ(0, sigaction(SIGUSR1, &act, NULL));
+}
+
+SUBJECT(stack)
+{
+	stack_t ss = {};
+
+	use_altstack();
+	subject_point();
+	CHECK_EQ(0, sigaltstack(NULL, &ss));
+	CHECK(ss.ss_sp == altstack);
+	CHECK_EQ(ALTSTACK_SIZE, ss.ss_size);
+	CHECK_EQ(0, ss.ss_flags);
+	raise(SIGUSR1);
+	CHECK_EQ(1, count);
+	CHECK(handler_sp >= (uintptr_t)altstack &&
+	      handler_sp < (uintptr_t)altstack + ALTSTACK_SIZE);
+}
+
+/* Checkpointed within a handler on that stack; it must return to where it was. */
+static void point_handler(int sig, siginfo_t *info, void *ctx)
+{
+	ucontext_t *uc = ctx;
+	stack_t ss = {};
+	uint64_t mask = get_mask();
+
+	CHECK_EQ(0, sigaltstack(NULL, &ss));
+	CHECK_EQ(SS_ONSTACK, ss.ss_flags);
+	CHECK_EQ(77, info->si_value.sival_int);
+	subject_point();
+	CHECK_EQ(mask, get_mask());
+	CHECK_EQ(0, sigaltstack(NULL, &ss));
+	CHECK_EQ(SS_ONSTACK, ss.ss_flags);
+	CHECK_EQ(77, info->si_value.sival_int);
+	CHECK_EQ(SIGUSR2, sig);
+	CHECK(uc->uc_stack.ss_sp == altstack);
+	count++;
+}
+
+SUBJECT(frame)
+{
+	struct sigaction act = { .sa_flags = SA_ONSTACK | SA_SIGINFO };
+	double real = 1.25;
+	uint64_t mask;
+	stack_t ss;
+
+	use_altstack();
+	act.sa_sigaction = point_handler;
+	sigaddset(&act.sa_mask, SIGTERM);
+	CHECK_EQ(0, sigaction(SIGUSR2, &act, NULL));
+	mask = get_mask();
+	queue(SIGUSR2, 77);
+	CHECK_EQ(1, count);
+	CHECK_EQ(mask, get_mask());
+	CHECK_EQ(0, sigaltstack(NULL, &ss));
+	CHECK_EQ(0, ss.ss_flags);
+	CHECK(real == 1.25);
+}
+
+/* ---- limits of queues ---- */
+
+SUBJECT(many_pending)
+{
+	struct rlimit limit = { .rlim_cur = 50, .rlim_max = 50 };
+	union sigval value = { .sival_int = 0 };
+	sigset_t set;
+	int sent = 0;
+
+	sigfillset(&set);
+	CHECK_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
+	CHECK_EQ(0, setrlimit(RLIMIT_SIGPENDING, &limit));
+	while (!sigqueue(getpid(), SIGRTMIN + 5, value)) {
+		value.sival_int = ++sent;
+		CHECK(sent <= 50);
+	}
+	CHECK_EQ(EAGAIN, errno);
+
+	subject_point();
+
+	sigdelset(&set, SIGCHLD);
+	for (value.sival_int = 0; value.sival_int < sent; value.sival_int++)
+		take(&set, SIGRTMIN + 5, SI_QUEUE, value.sival_int, getpid());
+	CHECK_EQ(-1, sigtimedwait(&set, NULL, &(struct timespec){}));
+}
+
+/* Timers of setitimer(2) go on with the time that was left. */
+SUBJECT(itimer)
+{
+	struct itimerval long_one = {
+		.it_value = { .tv_sec = 1000 }, .it_interval = { .tv_sec = 7 },
+	};
+	struct itimerval soon = { .it_value = { .tv_usec = 10000 } };
+	struct itimerval left = {};
+
+	signal(SIGALRM, handler);
+	CHECK_EQ(0, setitimer(ITIMER_REAL, &long_one, NULL));
+	CHECK_EQ(0, setitimer(ITIMER_VIRTUAL, &long_one, NULL));
+	subject_point();
+	CHECK_EQ(0, getitimer(ITIMER_REAL, &left));
+	CHECK_EQ(7, left.it_interval.tv_sec);
+	CHECK(left.it_value.tv_sec > 800 && left.it_value.tv_sec < 1000);
+	CHECK_EQ(0, getitimer(ITIMER_VIRTUAL, &left));
+	CHECK_EQ(7, left.it_interval.tv_sec);
+	CHECK(left.it_value.tv_sec > 900 && left.it_value.tv_sec <= 1000);
+	CHECK_EQ(0, count);
+	CHECK_EQ(0, setitimer(ITIMER_REAL, &soon, NULL));
+	while (!count)
+		ckpt_sleep_ms(1);
+	CHECK_EQ(SIGALRM, last_sig);
+}
+
+CKPT_FIXTURE_HOW(signals);
+CKPT_VARIANTS(signals);
+
+CKPT_ROUNDTRIP(signals, actions);
+CKPT_ROUNDTRIP(signals, reset_hand);
+CKPT_ROUNDTRIP(signals, masks);
+CKPT_ROUNDTRIP(signals, pending);
+CKPT_ROUNDTRIP(signals, pending_threads);
+CKPT_ROUNDTRIP(signals, pending_handled);
+CKPT_ROUNDTRIP(signals, pending_sigchld);
+CKPT_ROUNDTRIP(signals, no_second_sigchld);
+CKPT_ROUNDTRIP(signals, sigchld_ignored);
+CKPT_ROUNDTRIP(signals, stack);
+CKPT_ROUNDTRIP(signals, frame);
+CKPT_ROUNDTRIP(signals, many_pending);
+CKPT_ROUNDTRIP(signals, itimer);
+
+CKPT_TEST_MAIN

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ckptinfo: look at images.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "info.h"
+
+static const char usage[] =
+"Usage: ckptinfo [--json] [COMMAND] FILE\n"
+"       ckptinfo [--json] diff FILE1 FILE2\n"
+"Show what is in an image that checkpoint has written. FILE - is the standard\n"
+"input.\n"
+"\n"
+"  show        summary: where it is from, its tasks, its size (the default)\n"
+"  tree        the tree of processes\n"
+"  fds         open files of each process\n"
+"  maps        mapped memory of each process\n"
+"  stats       sizes by type of record and by process\n"
+"  verify      check all of it: checksums, completeness, references\n"
+"  diff        compare two images, but for when they were made\n"
+"\n"
+"  -j, --json  print JSON\n"
+"  -h, --help  show this text\n"
+"      --version  show the version\n"
+"\n"
+"Examples:\n"
+"  ckptinfo job.ckpt\n"
+"  ckptinfo verify job.ckpt && restart -i job.ckpt\n"
+"  ckptinfo --json fds job.ckpt | jq '.[].path'\n"
+"  zstd -dc job.ckpt.zst | ckptinfo tree -\n"
+"\n"
+"Exit status: 0 good; 1 wrong use, or the images differ (diff); 3 not\n"
+"permitted; 4 bad or incompatible image; 5 other errors.\n";
+
+typedef int (*show_fn)(const struct image *img, bool json, FILE *out);
+
+static const struct {
+	const char	*name;
+	show_fn		show;
+} commands[] = {
+	{ "show", show_summary },
+	{ "tree", show_tree },
+	{ "fds", show_fds },
+	{ "maps", show_maps },
+	{ "stats", show_stats },
+	{ "verify", show_verify },
+	{ "diff", NULL },
+};
+
+static struct image *load(const char *name)
+{
+	struct image *img;
+	struct stat st;
+	int fd = STDIN_FILENO, err;
+
+	if (strcmp(name, "-")) {
+		fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		err = fd < 0 ? errno : 0;
+		if (fd >= 0 && !fstat(fd, &st) && S_ISDIR(st.st_mode))
+			err = EISDIR;
+		if (err) {
+			fprintf(stderr, "ckptinfo: %s: %s\n", name, strerror(err));
+			exit(err == EACCES || err == EPERM ?
+			     CKPT_EXIT_PERMISSION : CKPT_EXIT_IO);
+		}
+	} else {
+		name = "standard input";
+	}
+	img = image_load(name, fd);
+	if (fd != STDIN_FILENO)
+		close(fd);
+	return img;
+}
+
+/* Images that are not whole are good for verify only. */
+static void require_whole(const struct image *img)
+{
+	if (!img->error)
+		return;
+	fprintf(stderr, "ckptinfo: %s: %s\n", img->name, img->error);
+	exit(image_exit_code(img));
+}
+
+/* Shown, as good as it goes, but not to be trusted. */
+static int judge(const struct image *img, int ret)
+{
+	if (!img->nr_problems)
+		return ret;
+	fprintf(stderr, "ckptinfo: %s: is damaged: %s; see ckptinfo verify\n",
+		img->name, img->problems[0]);
+	return CKPT_EXIT_IMAGE;
+}
+
+static int finish(int ret)
+{
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "ckptinfo: cannot write: %s\n", strerror(errno));
+		return CKPT_EXIT_IO;
+	}
+	return ret;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ }
+	};
+	struct image *img, *other;
+	bool json = false;
+	size_t cmd = 0, i;
+	int c, ret, left;
+
+	while ((c = getopt_long(argc, argv, "jh", longs, NULL)) >= 0) {
+		switch (c) {
+		case 'j':
+			json = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return finish(CKPT_EXIT_OK);
+		case 'V':
+			printf("ckptinfo %s (image format %d)\n",
+			       CKPT_TOOLS_VERSION, CKPT_VERSION);
+			return finish(CKPT_EXIT_OK);
+		default:
+			fputs("Try 'ckptinfo --help'.\n", stderr);
+			return CKPT_EXIT_USAGE;
+		}
+	}
+	left = argc - optind;
+	if (left > 1) {
+		for (i = 0; i < ARRAY_SIZE(commands); i++)
+			if (!strcmp(argv[optind], commands[i].name))
+				break;
+		if (i == ARRAY_SIZE(commands)) {
+			fprintf(stderr, "ckptinfo: '%s' is not a command\n", argv[optind]);
+			fputs("Try 'ckptinfo --help'.\n", stderr);
+			return CKPT_EXIT_USAGE;
+		}
+		cmd = i;
+		optind++;
+		left--;
+	}
+	if (left != (commands[cmd].show ? 1 : 2)) {
+		fprintf(stderr, "ckptinfo: %s\n", left ? "wrong number of files" :
+			"say which image to look at");
+		fputs("Try 'ckptinfo --help'.\n", stderr);
+		return CKPT_EXIT_USAGE;
+	}
+
+	img = load(argv[optind]);
+	if (commands[cmd].show == show_verify) {
+		ret = show_verify(img, json, stdout);
+	} else if (commands[cmd].show) {
+		require_whole(img);
+		ret = judge(img, commands[cmd].show(img, json, stdout));
+	} else {
+		other = load(argv[optind + 1]);
+		require_whole(img);
+		require_whole(other);
+		ret = judge(other, judge(img, show_diff(img, other, json, stdout)));
+		image_free(other);
+	}
+	image_free(img);
+	return finish(ret);
+}

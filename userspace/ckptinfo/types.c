@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What records are made of, in tables: whatever shows, checks or compares them
+ * goes by these, and a new type of record is a new row.
+ */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <string.h>
+
+#include "info.h"
+
+#define MEMBER(s, m, fmt, ref)						\
+	{ #m, offsetof(struct s, m), sizeof(((struct s *)0)->m), fmt, ref }
+#define U(s, m)		MEMBER(s, m, FMT_UNSIGNED, 0)
+#define S(s, m)		MEMBER(s, m, FMT_SIGNED, 0)
+#define X(s, m)		MEMBER(s, m, FMT_HEX, 0)
+#define O(s, m)		MEMBER(s, m, FMT_OCTAL, 0)
+#define STR(s, m)	MEMBER(s, m, FMT_STRING, 0)
+#define BYTES(s, m)	MEMBER(s, m, FMT_BYTES, 0)
+#define COUNT(s, m)	MEMBER(s, m, FMT_COUNT, 0)
+#define ZERO(s, m)	MEMBER(s, m, FMT_ZERO, 0)
+#define REF(s, m, t)	MEMBER(s, m, FMT_REF, CKPT_REC_##t)
+
+static const struct field none[] = { { } };
+
+static const struct field header[] = {
+	X(ckpt_header, magic), U(ckpt_header, version), U(ckpt_header, arch),
+	U(ckpt_header, page_size), U(ckpt_header, image_id),
+	X(ckpt_header, features), U(ckpt_header, time_ns),
+	STR(ckpt_header, release), X(ckpt_header, vdso_crc),
+	U(ckpt_header, vdso_size), { }
+};
+
+static const struct field tree[] = {
+	COUNT(ckpt_tree, nr), U(ckpt_tree, nr_roots), { }
+};
+
+static const struct field tree_task[] = {
+	S(ckpt_tree_task, pid), U(ckpt_tree_task, leader),
+	U(ckpt_tree_task, parent), S(ckpt_tree_task, pgid),
+	S(ckpt_tree_task, sid), X(ckpt_tree_task, flags), { }
+};
+
+static const struct field task_begin[] = {
+	U(ckpt_task_begin, index), ZERO(ckpt_task_begin, reserved), { }
+};
+
+static const struct field trailer[] = {
+	U(ckpt_trailer, records), U(ckpt_trailer, bytes),
+	U(ckpt_trailer, objects), U(ckpt_trailer, pages),
+	U(ckpt_trailer, frozen_ns), { }
+};
+
+static const struct field mm[] = {
+	REF(ckpt_mm, exe, FILE), X(ckpt_mm, flags),
+	X(ckpt_mm, start_code), X(ckpt_mm, end_code),
+	X(ckpt_mm, start_data), X(ckpt_mm, end_data),
+	X(ckpt_mm, start_brk), X(ckpt_mm, brk), X(ckpt_mm, start_stack),
+	X(ckpt_mm, arg_start), X(ckpt_mm, arg_end),
+	X(ckpt_mm, env_start), X(ckpt_mm, env_end),
+	X(ckpt_mm, mmap_base), X(ckpt_mm, mmap_legacy_base),
+	X(ckpt_mm, vdso), X(ckpt_mm, def_flags), U(ckpt_mm, dumpable),
+	X(ckpt_mm, dump_filter), { }
+};
+
+static const struct field files[] = {
+	COUNT(ckpt_files, nr), ZERO(ckpt_files, reserved), { }
+};
+
+static const struct field fd[] = {
+	U(ckpt_fd, fd), X(ckpt_fd, flags), REF(ckpt_fd, file, FILE),
+	ZERO(ckpt_fd, reserved), { }
+};
+
+static const struct field fs[] = {
+	O(ckpt_fs, umask), COUNT(ckpt_fs, root_len), COUNT(ckpt_fs, cwd_len),
+	ZERO(ckpt_fs, reserved), { }
+};
+
+static const struct field file[] = {
+	U(ckpt_file, kind), O(ckpt_file, f_flags), U(ckpt_file, pos),
+	REF(ckpt_file, inode, INODE), O(ckpt_file, mode), X(ckpt_file, rdev),
+	U(ckpt_file, size), S(ckpt_file, mtime_sec), U(ckpt_file, mtime_nsec),
+	S(ckpt_file, low_fd), { }
+};
+
+static const struct field inode[] = {
+	U(ckpt_inode, kind), O(ckpt_inode, mode), U(ckpt_inode, uid),
+	U(ckpt_inode, gid), U(ckpt_inode, size), X(ckpt_inode, seals),
+	X(ckpt_inode, flags), { }
+};
+
+static const struct field pipe_[] = {
+	U(ckpt_pipe, ring_size), U(ckpt_pipe, nr_bufs), U(ckpt_pipe, uid),
+	U(ckpt_pipe, gid), O(ckpt_pipe, mode), ZERO(ckpt_pipe, reserved), { }
+};
+
+static const struct field vma[] = {
+	X(ckpt_vma, start), X(ckpt_vma, end), X(ckpt_vma, flags),
+	U(ckpt_vma, kind), REF(ckpt_vma, file, FILE), X(ckpt_vma, pgoff), { }
+};
+
+static const struct field pages[] = {
+	COUNT(ckpt_pages, nr_runs), U(ckpt_pages, nr_pages), { }
+};
+
+static const struct field page_run[] = {
+	X(ckpt_page_run, addr), U(ckpt_page_run, nr), { }
+};
+
+static const struct field file_data[] = {
+	U(ckpt_file_data, offset), COUNT(ckpt_file_data, len), { }
+};
+
+static const struct field locks[] = {
+	COUNT(ckpt_locks, nr), ZERO(ckpt_locks, reserved), { }
+};
+
+static const struct field lock[] = {
+	REF(ckpt_lock, file, FILE), U(ckpt_lock, kind), U(ckpt_lock, type),
+	U(ckpt_lock, fd), U(ckpt_lock, start), U(ckpt_lock, end), { }
+};
+
+static const struct field task[] = {
+	STR(ckpt_task, comm), X(ckpt_task, exit_code),
+	S(ckpt_task, exit_signal), X(ckpt_task, personality),
+	U(ckpt_task, pdeath_signal), S(ckpt_task, oom_score_adj),
+	U(ckpt_task, child_subreaper), U(ckpt_task, timer_slack_ns),
+	U(ckpt_task, default_timer_slack_ns), X(ckpt_task, set_child_tid),
+	X(ckpt_task, clear_child_tid), X(ckpt_task, robust_list),
+	X(ckpt_task, rseq), U(ckpt_task, rseq_len), X(ckpt_task, rseq_sig),
+	X(ckpt_task, jobctl), U(ckpt_task, stop_signal), X(ckpt_task, flags),
+	X(ckpt_task, membarrier), { }
+};
+
+static const struct field task_objs[] = {
+	REF(ckpt_task_objs, mm, MM), REF(ckpt_task_objs, files, FILES),
+	REF(ckpt_task_objs, fs, FS), ZERO(ckpt_task_objs, reserved), { }
+};
+
+static const struct field cpu[] = {
+	X(ckpt_cpu, note), U(ckpt_cpu, nr_parts), { }
+};
+
+static const struct field cred[] = {
+	U(ckpt_cred, uid), U(ckpt_cred, euid), U(ckpt_cred, suid),
+	U(ckpt_cred, fsuid), U(ckpt_cred, gid), U(ckpt_cred, egid),
+	U(ckpt_cred, sgid), U(ckpt_cred, fsgid),
+	X(ckpt_cred, cap_inheritable), X(ckpt_cred, cap_permitted),
+	X(ckpt_cred, cap_effective), X(ckpt_cred, cap_bset),
+	X(ckpt_cred, cap_ambient), X(ckpt_cred, securebits),
+	U(ckpt_cred, no_new_privs), COUNT(ckpt_cred, ngroups),
+	ZERO(ckpt_cred, reserved), { }
+};
+
+static const struct field sigaction_[] = {
+	X(ckpt_sigaction, handler), X(ckpt_sigaction, flags),
+	X(ckpt_sigaction, restorer), X(ckpt_sigaction, mask), { }
+};
+
+static const struct field signal_[] = {
+	X(ckpt_signal, flags), U(ckpt_signal, group_stop_count),
+	X(ckpt_signal, group_exit_code), ZERO(ckpt_signal, reserved),
+	U(ckpt_signal, utime), U(ckpt_signal, stime), U(ckpt_signal, runtime),
+	U(ckpt_signal, cutime), U(ckpt_signal, cstime), { }
+};
+
+static const struct field sigmask[] = {
+	X(ckpt_sigmask, blocked), X(ckpt_sigmask, saved),
+	U(ckpt_sigmask, restore_saved), X(ckpt_sigmask, altstack_flags),
+	X(ckpt_sigmask, altstack_sp), U(ckpt_sigmask, altstack_size), { }
+};
+
+static const struct field sigpending_[] = {
+	U(ckpt_sigpending, shared), COUNT(ckpt_sigpending, nr),
+	X(ckpt_sigpending, set), { }
+};
+
+static const struct field siginfo_[] = {
+	BYTES(ckpt_siginfo, info), { }
+};
+
+static const struct field rlimits[] = {
+	COUNT(ckpt_rlimits, nr), ZERO(ckpt_rlimits, reserved), { }
+};
+
+static const struct field rlimit_[] = {
+	U(ckpt_rlimit, cur), U(ckpt_rlimit, max), { }
+};
+
+static const struct field sched[] = {
+	U(ckpt_sched, policy), S(ckpt_sched, nice), U(ckpt_sched, rt_priority),
+	U(ckpt_sched, reset_on_fork), X(ckpt_sched, ioprio),
+	U(ckpt_sched, nr_cpus), { }
+};
+
+static const struct field restart_block[] = {
+	U(ckpt_restart_block, fn), S(ckpt_restart_block, clockid),
+	U(ckpt_restart_block, remaining_ns), X(ckpt_restart_block, addr),
+	U(ckpt_restart_block, arg), X(ckpt_restart_block, futex_val),
+	X(ckpt_restart_block, futex_flags), X(ckpt_restart_block, futex_bitset),
+	X(ckpt_restart_block, arch_data), { }
+};
+
+static const struct field itimers[] = {
+	U(ckpt_itimers, real_value), U(ckpt_itimers, real_interval),
+	U(ckpt_itimers, virt_value), U(ckpt_itimers, virt_interval),
+	U(ckpt_itimers, prof_value), U(ckpt_itimers, prof_interval), { }
+};
+
+static const struct type types[] = {
+	[CKPT_REC_HEADER]	= { .fields = header },
+	[CKPT_REC_TREE]		= { tree, DATA_ARRAY, tree_task, sizeof(struct ckpt_tree_task) },
+	[CKPT_REC_TASK_BEGIN]	= { .fields = task_begin },
+	[CKPT_REC_TASK_END]	= { .fields = none },
+	[CKPT_REC_TRAILER]	= { .fields = trailer },
+	[CKPT_REC_MM]		= { mm, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_FILES]	= { files, DATA_ARRAY, fd, sizeof(struct ckpt_fd) },
+	[CKPT_REC_FS]		= { fs, DATA_STRINGS, NULL, 0 },
+	[CKPT_REC_FILE]		= { file, DATA_STRINGS, NULL, 0 },
+	[CKPT_REC_INODE]	= { inode, DATA_STRINGS, NULL, 0 },
+	[CKPT_REC_PIPE]		= { pipe_, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_VMA]		= { vma, DATA_STRINGS, NULL, 0 },
+	[CKPT_REC_PAGES]	= { pages, DATA_ARRAY, page_run, sizeof(struct ckpt_page_run) },
+	[CKPT_REC_FILE_DATA]	= { file_data, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_LOCKS]	= { locks, DATA_ARRAY, lock, sizeof(struct ckpt_lock) },
+	[CKPT_REC_MM_END]	= { .fields = none },
+	[CKPT_REC_TASK]		= { .fields = task },
+	[CKPT_REC_TASK_OBJS]	= { .fields = task_objs },
+	[CKPT_REC_CPU]		= { cpu, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_CRED]		= { cred, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_SIGHAND]	= { none, DATA_ARRAY, sigaction_, sizeof(struct ckpt_sigaction) },
+	[CKPT_REC_SIGNAL]	= { .fields = signal_ },
+	[CKPT_REC_SIGMASK]	= { .fields = sigmask },
+	[CKPT_REC_SIGPENDING]	= {
+		sigpending_, DATA_ARRAY, siginfo_, sizeof(struct ckpt_siginfo)
+	},
+	[CKPT_REC_RLIMITS]	= { rlimits, DATA_ARRAY, rlimit_, sizeof(struct ckpt_rlimit) },
+	[CKPT_REC_SCHED]	= { sched, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_RESTART_BLOCK] = { .fields = restart_block },
+	[CKPT_REC_ITIMERS]	= { .fields = itimers },
+};
+
+const struct type *type_of(__u32 type)
+{
+	static const struct type unknown = { .fields = none, .data = DATA_BYTES };
+
+	if (type >= ARRAY_SIZE(types) || !types[type].fields)
+		return &unknown;
+	return &types[type];
+}
+
+__u64 field_value(const struct field *f, const void *from)
+{
+	const char *p = (const char *)from + f->offset;
+	__u64 u64;
+	__u32 u32;
+	__s32 s32;
+
+	switch (f->size) {
+	case 4:
+		if (f->format == FMT_SIGNED) {
+			memcpy(&s32, p, sizeof(s32));
+			return (__u64)(__s64)s32;
+		}
+		memcpy(&u32, p, sizeof(u32));
+		return u32;
+	case 8:
+		memcpy(&u64, p, sizeof(u64));
+		return u64;
+	default:
+		return 0;
+	}
+}
+
+const char *field_text(const struct field *f, const void *from, char *buf)
+{
+	__u64 v = field_value(f, from);
+
+	switch (f->format) {
+	case FMT_STRING:
+		return clean((const char *)from + f->offset, f->size, buf, FIELD_TEXT);
+	case FMT_SIGNED:
+		snprintf(buf, FIELD_TEXT, "%lld", (long long)v);
+		break;
+	case FMT_HEX:
+		snprintf(buf, FIELD_TEXT, "%#llx", v);
+		break;
+	case FMT_OCTAL:
+		snprintf(buf, FIELD_TEXT, "%#llo", v);
+		break;
+	case FMT_BYTES:
+		snprintf(buf, FIELD_TEXT, "%u bytes with hash %016llx", f->size,
+			 hash_bytes((const char *)from + f->offset, f->size));
+		break;
+	default:
+		snprintf(buf, FIELD_TEXT, "%llu", v);
+		break;
+	}
+	return buf;
+}
+
+/* Length of the UTF-8 character at @s that a terminal may see, or 0. */
+static size_t printable(const unsigned char *s, size_t len)
+{
+	size_t n, i;
+
+	if (*s >= ' ' && *s < 0x7f)
+		return *s == '\\' ? 0 : 1;
+	if (*s >= 0xc2 && *s <= 0xdf)
+		n = 2;
+	else if (*s >= 0xe0 && *s <= 0xef)
+		n = 3;
+	else if (*s >= 0xf0 && *s <= 0xf4)
+		n = 4;
+	else
+		return 0;
+	if (n > len)
+		return 0;
+	for (i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	/* Not C1 controls, overlong forms, surrogates, what is beyond Unicode */
+	if ((*s == 0xc2 && s[1] < 0xa0) || (*s == 0xe0 && s[1] < 0xa0) ||
+	    (*s == 0xed && s[1] > 0x9f) || (*s == 0xf0 && s[1] < 0x90) ||
+	    (*s == 0xf4 && s[1] > 0x8f))
+		return 0;
+	/* Nor what changes the direction of text. */
+	if (*s == 0xe2 && ((s[1] == 0x80 && s[2] >= 0xaa && s[2] <= 0xae) ||
+			   (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9)))
+		return 0;
+	return n;
+}
+
+const char *clean(const char *s, size_t len, char *buf, size_t size)
+{
+	const unsigned char *p = (const unsigned char *)s;
+	size_t n, pos = 0;
+
+	while (len && *p && pos + 8 < size) {
+		n = printable(p, len);
+		if (n) {
+			memcpy(buf + pos, p, n);
+			pos += n;
+		} else {
+			pos += snprintf(buf + pos, size - pos, "\\%03o", *p);
+			n = 1;
+		}
+		p += n;
+		len -= n;
+	}
+	if (len && *p)
+		pos += snprintf(buf + pos, size - pos, "...");
+	buf[pos] = '\0';
+	return buf;
+}
+
+__u64 hash_bytes(const void *data, size_t len)
+{
+	const unsigned char *p = data;
+	__u64 hash = 0x9e3779b97f4a7c15ULL ^ len, word;
+	size_t n;
+
+	while (len) {
+		n = len < 8 ? len : 8;
+		word = 0;
+		memcpy(&word, p, n);
+		hash = (hash ^ word) * 0xff51afd7ed558ccdULL;
+		hash ^= hash >> 32;
+		p += n;
+		len -= n;
+	}
+	return hash;
+}
