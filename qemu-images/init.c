@@ -97,6 +97,12 @@ static void __attribute__((noreturn)) die(const char *what)
 	power_off();
 }
 
+static void __attribute__((noreturn)) die_unknown(const char *word)
+{
+	errno = EPROTO;
+	die(word);
+}
+
 static void nap(long ms)
 {
 	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
@@ -234,10 +240,8 @@ static void read_config(struct config *c)
 		else if (!strcmp(s, "winsize"))
 			sscanf(value, "%hux%hu", &c->winsize.ws_row,
 			       &c->winsize.ws_col);
-		else {
-			errno = EPROTO;
-			die(s);
-		}
+		else
+			die_unknown(s);
 	}
 }
 
@@ -514,7 +518,8 @@ static int run(struct config *c)
 
 	tty_port = open_port("vm.tty", O_RDWR);
 	open_terminal(&master, &slave, c);
-	in = err_slave = slave;
+	err_slave = slave;
+	in = slave;
 	if (c->tty) {
 		input.from = tty_port;
 		input.to = master;
@@ -662,7 +667,7 @@ static void check_leaks(void)
 		tell("leaks");
 }
 
-static long tainted(void)
+static long taint_bits(void)
 {
 	char buf[32] = "";
 	int fd = open("/proc/sys/kernel/tainted", O_RDONLY | O_CLOEXEC);
@@ -684,7 +689,7 @@ int main(void)
 	kill_all();
 	if (c.leak_check)
 		check_leaks();
-	tell("taint %ld", tainted());
+	tell("taint %ld", taint_bits());
 	sync();
 	if (c.root && c.root_rw && mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY, NULL))
 		die("remount of the root file system");

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PRIME	2147483647u
 
@@ -22,7 +23,8 @@ int main(int argc, char **argv)
 	if (n <= 0 || !a || !b || !c)
 		return 1;
 	for (int i = 0; i < n * n; i++)
-		a[i] = b[i] = (i * 2654435761u + 12345) % PRIME;
+		a[i] = (i * 2654435761u + 12345) % PRIME;
+	memcpy(b, a, sizeof(*b) * n * n);
 	printf("%d threads\n", omp_get_max_threads());
 	for (int round = 0; round < rounds; round++) {
 		sum = 0;

@@ -371,8 +371,9 @@ static int run_setup(struct ckpt_run *run)
 }
 
 static void __noreturn
-run_exec(struct ckpt_run *run, const char *subject)
+run_exec(const struct ckpt_run *run, const char *subject)
 {
+	int extra = run->extra_fd;
 	unsigned int mode = 0;
 	char self[PATH_MAX], number[16], path[PATH_MAX];
 	ssize_t len;
@@ -402,13 +403,13 @@ run_exec(struct ckpt_run *run, const char *subject)
 		fd = open("/dev/null", O_RDWR);
 	/* out of the way of what follows */
 	fd = fcntl(fd, F_DUPFD, 100);
-	if (run->extra_fd >= 0)
-		run->extra_fd = fcntl(run->extra_fd, F_DUPFD, 100);
+	if (extra >= 0)
+		extra = fcntl(extra, F_DUPFD, 100);
 	dup2(fd, 0);
 	dup2(fd, 1);
 	dup2(fd, 2);
-	if (run->extra_fd >= 0)
-		dup2(run->extra_fd, SUBJECT_FD);
+	if (extra >= 0)
+		dup2(extra, SUBJECT_FD);
 	else
 		close(SUBJECT_FD);
 	close_range(3, SUBJECT_FD - 1, 0);
@@ -492,6 +493,7 @@ int ckpt_start(struct ckpt_run *run, const char *subject)
 {
 	char fifo[PATH_MAX];
 	int ret = run_setup(run);
+	pid_t pid;
 
 	if (ret) {
 		ckpt_msg("cannot set up: %s", strerror(-ret));
@@ -506,13 +508,15 @@ int ckpt_start(struct ckpt_run *run, const char *subject)
 		if (mkfifo(fifo, 0666))
 			return -errno;
 	}
-	run->pid = fork();
-	if (!run->pid)
+	/* the child must not change @run, some tests have it in shared memory */
+	pid = fork();
+	if (!pid)
 		run_exec(run, subject);
-	if (run->pid < 0) {
+	if (pid < 0) {
 		ckpt_msg("cannot fork: %m");
 		return -errno;
 	}
+	run->pid = pid;
 	if (run->how.target == CKPT_SELF)
 		return 0;
 	ret = ckpt_wait_for(run, "ready");
@@ -624,6 +628,10 @@ int ckpt_checkpoint(struct ckpt_run *run)
 			ret = -ECHILD;
 		}
 	}
+	/* as init, we have got its children, and pids of zombies are taken */
+	if (!ret && run->how.kill && getpid() == 1)
+		while (waitpid(-1, NULL, 0) > 0)
+			;
 out:
 	if (!ret)
 		ret = copy_files(run, "f", "saved");

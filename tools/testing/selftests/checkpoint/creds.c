@@ -131,13 +131,13 @@ SUBJECT(ids)
 	CHECK_EQ(0, pthread_join(thread, NULL));
 }
 
-static void set_caps(uint64_t eff, uint64_t perm, uint64_t inh)
+static void set_caps(uint64_t eff, uint64_t perm, uint64_t inherit)
 {
 	struct __user_cap_header_struct head = {
 		.version = _LINUX_CAPABILITY_VERSION_3,
 	};
 	struct __user_cap_data_struct data[2] = {
-		{ eff, perm, inh }, { eff >> 32, perm >> 32, inh >> 32 },
+		{ eff, perm, inherit }, { eff >> 32, perm >> 32, inherit >> 32 },
 	};
 
 	CHECK_EQ(0, syscall(SYS_capset, &head, data));

@@ -203,7 +203,11 @@ SUBJECT(shared_table)
 }
 
 /* cwd and umask shared by two processes, apart in a third. */
-static atomic_int *phase;
+struct phase {
+	atomic_int nr;
+};
+
+static struct phase *phase;
 
 static int shared_fs_fn(void *arg)
 {
@@ -212,8 +216,8 @@ static int shared_fs_fn(void *arg)
 
 	CHECK_EQ(0, chdir(mask ? "/proc" : subject_dir));
 	umask(mask);
-	(*phase)++;
-	while (*phase < 10)
+	phase->nr++;
+	while (phase->nr < 10)
 		ckpt_sleep_ms(1);
 	CHECK(getcwd(cwd, sizeof(cwd)));
 	CHECK(!strcmp(cwd, mask ? "/proc" : "/tmp"));
@@ -230,10 +234,10 @@ SUBJECT(fs)
 	phase = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	a = clone(shared_fs_fn, stacks[0] + 65536, CLONE_FS | SIGCHLD, NULL);
-	while (*phase < 1)
+	while (phase->nr < 1)
 		ckpt_sleep_ms(1);
 	b = clone(shared_fs_fn, stacks[1] + 65536, SIGCHLD, (void *)0077);
-	while (*phase < 2)
+	while (phase->nr < 2)
 		ckpt_sleep_ms(1);
 	umask(027);
 
@@ -243,7 +247,7 @@ SUBJECT(fs)
 	CHECK(!strcmp(cwd, subject_dir));
 	CHECK_EQ(027, umask(0123));
 	CHECK_EQ(0, chdir("/tmp"));
-	*phase = 10;
+	phase->nr = 10;
 	subject_join(a);
 	subject_join(b);
 }
@@ -573,7 +577,7 @@ TEST_F_TIMEOUT(refused, socket, CKPT_TIMEOUT)
 
 TEST_F_TIMEOUT(refused, epoll, CKPT_TIMEOUT)
 {
-	ASSERT_EQ(0, ckpt_refused("epoll", "epoll", "fd 5"));
+	ASSERT_EQ(0, ckpt_refused("epoll", "eventpoll", "fd 5"));
 }
 
 TEST_F_TIMEOUT(refused, procfile, CKPT_TIMEOUT)

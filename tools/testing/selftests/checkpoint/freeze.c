@@ -302,22 +302,27 @@ TEST_F_TIMEOUT(trouble, stop_and_go, CKPT_TIMEOUT)
 	ASSERT_EQ(0, ckpt_cleanup(&run));
 }
 
-/* Survives, or is refused by name; waits for nobody in vain. */
+/* Survives, or is refused by name; waits for nobody for ever. */
 TEST_F_TIMEOUT(trouble, vfork, CKPT_TIMEOUT)
 {
+	struct checkpoint_args args = { .timeout_ms = 1000 };
 	struct ckpt_run run;
 	pid_t pid;
 	long ret;
-	int fd;
 
 	ckpt_init(&run, NULL);
 	ASSERT_EQ(0, ckpt_start(&run, "vfork_parent"));
 	pid = run.pid;
-	fd = ckpt_open(&run, "image", O_CREAT | O_WRONLY);
-	ret = ckpt_checkpoint_log(&run, 0, fd);
-	close(fd);
+	args.target_fd = ckpt_pidfd(pid);
+	args.image_fd = ckpt_open(&run, "image", O_CREAT | O_WRONLY);
+	args.log_fd = ckpt_open(&run, "log", O_CREAT | O_WRONLY);
+	ret = sys_checkpoint(&args, sizeof(args));
+	close(args.target_fd);
+	close(args.image_fd);
+	close(args.log_fd);
 	if (ret < 0) {
-		EXPECT_EQ(-EOPNOTSUPP, ret);
+		EXPECT_TRUE(ret == -ETIMEDOUT || ret == -EOPNOTSUPP)
+			TH_LOG("%ld", ret);
 		EXPECT_LE(1, ckpt_log_has(&run, "vfork"))
 			ckpt_print(&run, "log");
 	}

@@ -12,9 +12,11 @@
 #include "../kselftest_harness.h"
 #include "ckpt_util.h"
 
-/* How many restarts a loop tries at most. */
-#define MAX_CUTS	2000
-#define MAX_FLIPS	1500
+/* How much a loop tries; each restart takes some milliseconds, or tens. */
+#define FIRST_BYTES	512	/* cut at each of them */
+#define MORE_CUTS	100
+#define MAX_FLIPS	300
+#define MAX_EDITS	120
 
 /* ---- CRC32C ---- */
 
@@ -204,6 +206,7 @@ FIXTURE(image)
 	int fds;
 	int file;	/* where edited images go */
 	int log;
+	long ret;	/* of the last restart, for messages */
 };
 
 FIXTURE_VARIANT(image)
@@ -264,7 +267,14 @@ static bool is_image_error(long err)
 /* What an edit may lead to, other than success. */
 static bool is_edit_error(long err)
 {
-	return is_image_error(err) || err == -EPERM || err == -ENOMEM;
+	switch (err) {
+	case -EPERM:
+	case -ENOMEM:
+	case -EMFILE:		/* number of a descriptor */
+	case -EOPNOTSUPP:	/* something that this machine does not have */
+		return true;
+	}
+	return is_image_error(err);
 }
 
 /* Ends what was restarted after all, all of it, and waits until it is gone. */
@@ -434,21 +444,33 @@ static int by_offset(const void *a, const void *b)
 TEST_F_TIMEOUT(image, truncated, 1200)
 {
 	struct image *im = &self->image;
-	size_t *cuts = malloc((im->nr * 5 + MAX_CUTS) * sizeof(*cuts));
-	size_t i, nr = 0, step, last = -1, left;
+	bool small = !strcmp(variant->subject, "small");
+	size_t nr = 0, last = -1, step, i, k, *cuts, max;
 	long ret;
-	int k;
 
-	/* around the borders of records, first, then all over the place */
-	for (i = 0; i < im->nr && nr < MAX_CUTS / 2; i++)
-		for (k = -1; k <= 1; k++)
-			if (i || k >= 0)
-				cuts[nr++] = im->offsets[i] + k;
-	left = MAX_CUTS - nr;
-	step = im->size / left + 1;
-	for (i = 0; i < im->size; i += step)
+	/*
+	 * At each byte (or eighth) of the first records, those of the tree and
+	 * of the first task; between all others, and in the head, the body and
+	 * the data of each; then all over the place.
+	 */
+	max = FIRST_BYTES + im->nr * 4 + MORE_CUTS + 1;
+	cuts = calloc(max, sizeof(*cuts));
+	ASSERT_NE(NULL, cuts);
+	for (i = 0; i < FIRST_BYTES; i += small ? 1 : 8)
 		cuts[nr++] = i;
-	cuts[nr++] = im->size - 1;
+	for (i = 0; i < im->nr; i++) {
+		struct ckpt_record *rec = record(im, i);
+		size_t at = im->offsets[i];
+
+		cuts[nr++] = at;
+		cuts[nr++] = at + 1 + i % (sizeof(*rec) - 1);
+		cuts[nr++] = at + sizeof(*rec) + i % (rec->body_len + 1);
+		cuts[nr++] = at + rec->length - 1;
+	}
+	step = im->size / MORE_CUTS + 1;
+	for (k = 0; k < im->size; k += step)
+		cuts[nr++] = k;
+	ASSERT_GE(max, nr);
 	qsort(cuts, nr, sizeof(*cuts), by_offset);
 
 	/* the file becomes shorter and shorter */
@@ -579,8 +601,10 @@ TEST_F_TIMEOUT(image, other_things, CKPT_TIMEOUT)
 	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	EXPECT_EQ(-ENOEXEC, ckpt_restart_from(fd, 0, -1));
 	close(fd);
+	/* the kernel does not read from all devices on its own behalf */
 	fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
-	EXPECT_EQ(-ENOEXEC, ckpt_restart_from(fd, 0, -1));
+	ret = ckpt_restart_from(fd, 0, -1);
+	EXPECT_TRUE(ret == -ENOEXEC || ret == -EINVAL) TH_LOG("%ld", ret);
 	close(fd);
 	fd = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ret = ckpt_restart_from(fd, 0, -1);
@@ -615,8 +639,11 @@ TEST_F_TIMEOUT(image, other_things, CKPT_TIMEOUT)
 		TH_LOG("%s: %s", #type, #edit)
 
 #define EXPECT_BAD(type, nth, ptr_type, where, edit)			\
-	EXPECT_TRUE(is_edit_error(EDITED(type, nth, ptr_type, where, edit))) \
-		TH_LOG("%s: %s", #type, #edit)
+	EXPECT_TRUE(is_edit_error(self->ret =				\
+			EDITED(type, nth, ptr_type, where, edit))) {	\
+		TH_LOG("%s: %s: %ld", #type, #edit, self->ret);		\
+		ckpt_print(&self->run, "log");				\
+	}
 
 /* Without an edit it works: the CRC is made as the kernel makes it. */
 TEST_F_TIMEOUT(image, not_edited, CKPT_TIMEOUT)
@@ -719,7 +746,7 @@ TEST_F_TIMEOUT(image, lengths, CKPT_TIMEOUT)
 	struct image im;
 	unsigned int i, k;
 
-	for (i = 0; i < self->image.nr; i += self->image.nr / 20 + 1) {
+	for (i = 0; i < self->image.nr; i += self->image.nr / 10 + 1) {
 		for (k = 0; k < ARRAY_SIZE(lengths); k++) {
 			im = copy(&self->image);
 			record(&im, i)->length = lengths[k];
@@ -932,7 +959,10 @@ TEST_F_TIMEOUT(image, files, CKPT_TIMEOUT)
 	F(p->kind = 999);
 	F(p->f_flags = ~0U);
 	F(p->f_flags |= O_CREAT | O_TRUNC);
+	F(p->f_flags |= O_CLOEXEC);
+	/* no device was opened so, the first file is /dev/null */
 	F(p->f_flags |= O_TMPFILE);
+	F(p->f_flags |= O_DIRECTORY);
 	F(p->pos = ~0ULL);
 	F(p->kind = CKPT_FILE_PIPE; p->inode = 999999);
 	F(p->kind = CKPT_FILE_INODE; p->inode = 999999);
@@ -1009,7 +1039,7 @@ TEST_F_TIMEOUT(image, random_edits, 1200)
 	long ret;
 
 	TH_LOG("seed %u", seed);
-	for (i = 0; i < 300; i++) {
+	for (i = 0; i < MAX_EDITS; i++) {
 		edited = copy(im);
 		nr = 1 + rand_r(&seed) % (im->nr - 1);
 		rec = record(&edited, nr);
@@ -1049,6 +1079,7 @@ TEST_F_TIMEOUT(writing, no_space, CKPT_TIMEOUT)
 {
 	struct ckpt_run run;
 	char path[128];
+	long ret;
 	int fd;
 
 	ckpt_init(&run, NULL);
@@ -1060,18 +1091,21 @@ TEST_F_TIMEOUT(writing, no_space, CKPT_TIMEOUT)
 	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(-ENOSPC, ckpt_checkpoint_log(&run, CHECKPOINT_KILL, fd));
+	EXPECT_EQ(-ENOSPC, ckpt_checkpoint_log(&run, CHECKPOINT_STOP, fd));
 	close(fd);
+	/* nor does the kernel write to all devices on its own behalf */
+	fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	ret = ckpt_checkpoint_log(&run, CHECKPOINT_KILL, fd);
+	EXPECT_TRUE(ret == -ENOSPC || ret == -EINVAL) TH_LOG("%ld", ret);
+	close(fd);
+	EXPECT_NE('T', ckpt_state(run.pid));
+	ASSERT_EQ(0, ckpt_finish(&run));
+	/* what there is of an image is none */
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	EXPECT_EQ(-EBADMSG, ckpt_restart_from(fd, 0, -1));
 	close(fd);
 	*strrchr(path, '/') = '\0';
 	ASSERT_EQ(0, umount(path));
-	fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
-	EXPECT_EQ(-ENOSPC, ckpt_checkpoint_log(&run, CHECKPOINT_KILL, fd));
-	EXPECT_EQ(-ENOSPC, ckpt_checkpoint_log(&run, CHECKPOINT_STOP, fd));
-	close(fd);
-	EXPECT_NE('T', ckpt_state(run.pid));
-	ASSERT_EQ(0, ckpt_finish(&run));
 	ASSERT_EQ(0, ckpt_cleanup(&run));
 }
 

@@ -17,11 +17,13 @@
 #include "../kselftest_harness.h"
 #include "ckpt_util.h"
 
-#define SLEEP_MS	3000	/* what a subject sleeps */
-#define BEFORE_MS	500	/* checkpointed after so much of it */
+#define SLEEP_MS	4000	/* what a subject sleeps */
+#define BEFORE_MS	2000	/* checkpointed after so much of it */
 #define AWAY_MS		1500	/* between checkpoint and restart */
-#define SLACK_MS	2500	/* emulation on a busy machine is slow */
+/* emulation on a busy machine is slow, but a sleep begun anew is too much */
+#define SLACK_MS	1500
 #define EARLY_MS	20	/* rounding of time left */
+#define WOKEN_MS	100	/* asleep before and after, where time is no matter */
 
 /* When a call began and ended. */
 struct times {
@@ -365,8 +367,15 @@ SUBJECT(do_pipe_write)
 	pid = fork();
 	if (!pid) {
 		close(fds[0]);
-		/* the pipe takes part of it, the rest has to wait */
-		CHECK_EQ(sizeof(buf), write(fds[1], buf, sizeof(buf)));
+		/*
+		 * The pipe takes part of it, the rest has to wait. What was
+		 * interrupted after a part tells so, it is not restarted.
+		 */
+		while (len < sizeof(buf)) {
+			n = write(fds[1], buf + len, sizeof(buf) - len);
+			CHECK(n > 0);
+			len += n;
+		}
 		_exit(0);
 	}
 	close(fds[1]);
@@ -495,78 +504,200 @@ enum kind {
 	NO_MATTER,
 };
 
+/**
+ * struct sleeper - a subject, and how it fares
+ * @subject: Its name.
+ * @kind: How its call ends.
+ * @run: The subject.
+ * @err: What went wrong, or 0.
+ * @frozen_ns: When checkpoint() had returned.
+ * @thawed_ns: When restart() was called.
+ */
+struct sleeper {
+	const char *subject;
+	enum kind kind;
+	struct ckpt_run run;
+	int err;
+	uint64_t frozen_ns;
+	uint64_t thawed_ns;
+};
+
+static void sleeper_start(struct sleeper *s, const struct ckpt_how *how)
+{
+	ckpt_init(&s->run, how);
+	s->err = ckpt_start(&s->run, s->subject);
+}
+
+static void sleeper_checkpoint(struct sleeper *s)
+{
+	if (s->err)
+		return;
+	s->err = ckpt_checkpoint(&s->run);
+	s->frozen_ns = ckpt_now();
+}
+
+static void sleeper_restart(struct sleeper *s)
+{
+	pid_t pid = s->run.pid;
+	long ret;
+
+	/* otherwise the original's call has to be undisturbed as well */
+	if (s->err || !s->run.how.kill)
+		return;
+	s->run.pid = 0;
+	s->thawed_ns = ckpt_now();
+	ret = ckpt_restart(&s->run);
+	if (ret != pid) {
+		ckpt_msg("restart: %ld", ret);
+		ckpt_print(&s->run, "log");
+		s->err = ret < 0 ? ret : -ESRCH;
+	}
+}
+
+static void sleeper_wake(struct sleeper *s)
+{
+	if (s->err || (s->kind != WOKEN && s->kind != SIGNALLED))
+		return;
+	ckpt_sleep_ms(WOKEN_MS);
+	if (ckpt_exists(&s->run, "times")) {
+		ckpt_msg("call has ended before it was to");
+		s->err = -EINTR;
+	}
+	ckpt_touch(&s->run, "wake");
+	if (s->kind == SIGNALLED)
+		kill(s->run.pid, SIGUSR1);
+}
+
+/* Has it slept for as long as it was to? */
+static void sleeper_times(struct sleeper *s)
+{
+	long least, most, seen;
+	char path[128], buf[64];
+	struct times t;
+	int ret;
+
+	ret = ckpt_wait_for(&s->run, "times");
+	if (ret) {
+		s->err = s->err ?: ret;
+		return;
+	}
+	ckpt_sleep_ms(10);
+	snprintf(path, sizeof(path), "%s/times", s->run.dir);
+	if (ckpt_slurp(path, buf, sizeof(buf)) != sizeof(t)) {
+		s->err = -EIO;
+		return;
+	}
+	memcpy(&t, buf, sizeof(t));
+	if (s->kind == RELATIVE && s->run.how.kill) {
+		/*
+		 * What was left when it was checkpointed, which was at some
+		 * time in that call, from some time in restart() on.
+		 */
+		least = SLEEP_MS - (long)(s->frozen_ns - t.start) / 1000000;
+		least -= (long)(s->run.restart_ns - s->thawed_ns) / 1000000;
+		most = SLEEP_MS -
+		       (long)(s->run.checkpoint_ns - t.start) / 1000000;
+		seen = (long)(t.end - s->run.restart_ns) / 1000000;
+	} else {
+		least = SLEEP_MS;
+		most = SLEEP_MS;
+		seen = (long)(t.end - t.start) / 1000000;
+	}
+	if ((s->kind == RELATIVE || s->kind == ABSOLUTE) &&
+	    (seen < least - EARLY_MS || seen > most + SLACK_MS)) {
+		ckpt_msg("slept for %ld ms, not %ld to %ld", seen, least, most);
+		s->err = -ETIME;
+	}
+}
+
+static void sleeper_end(struct sleeper *s)
+{
+	int ret;
+
+	if (s->run.pid > 0 && (!s->err || s->err == -EINTR ||
+			       s->err == -ETIME)) {
+		ret = ckpt_finish(&s->run);
+		s->err = s->err ?: ret;
+	}
+	ret = ckpt_cleanup(&s->run);
+	s->err = s->err ?: ret;
+	if (s->err)
+		ckpt_msg("that was %s: %s", s->subject, strerror(-s->err));
+}
+
+/* All of these at the same time, as that is what they take. */
+static int sleepers(struct sleeper *s, unsigned int nr,
+		    const struct ckpt_how *how)
+{
+	bool timed = s->kind == RELATIVE || s->kind == ABSOLUTE;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < nr; i++)
+		sleeper_start(&s[i], how);
+	ckpt_sleep_ms(timed ? BEFORE_MS : WOKEN_MS);
+	for (i = 0; i < nr; i++)
+		sleeper_checkpoint(&s[i]);
+	if (how->kill)
+		ckpt_sleep_ms(timed ? AWAY_MS : WOKEN_MS);
+	for (i = 0; i < nr; i++)
+		sleeper_restart(&s[i]);
+	for (i = 0; i < nr; i++)
+		sleeper_wake(&s[i]);
+	for (i = 0; i < nr; i++)
+		if (!s[i].err || s[i].err == -EINTR)
+			sleeper_times(&s[i]);
+	for (i = 0; i < nr; i++) {
+		sleeper_end(&s[i]);
+		ret = ret ?: s[i].err;
+	}
+	return ret;
+}
+
 static int sleeper(const char *subject, const struct ckpt_how *how,
 		   enum kind kind)
 {
-	long want, seen;
-	struct ckpt_run run;
-	struct times t;
-	char buf[64];
-	int ret, fd;
-	pid_t pid;
+	struct sleeper one = { .subject = subject, .kind = kind };
 
-	ckpt_init(&run, how);
-	ret = ckpt_start(&run, subject);
-	if (ret)
-		goto out;
-	pid = run.pid;
-	ckpt_sleep_ms(BEFORE_MS);
-	ret = ckpt_checkpoint(&run);
-	if (ret)
-		goto out;
-	if (!how->kill)
-		/* the original's call has to be undisturbed as well */
-		goto finish;
-	ckpt_sleep_ms(AWAY_MS);
-	run.pid = 0;
-	ret = ckpt_restart(&run);
-	if (ret != pid) {
-		ckpt_msg("restart: %d", ret);
-		ckpt_print(&run, "log");
-		ret = ret < 0 ? ret : -ESRCH;
-		goto out;
-	}
-finish:
-	ret = 0;
-	if (kind == WOKEN || kind == SIGNALLED) {
-		ckpt_sleep_ms(200);
-		if (ckpt_exists(&run, "times")) {
-			ckpt_msg("call has ended before it was to");
-			ret = -EINTR;
-		}
-		ckpt_touch(&run, "wake");
-		if (kind == SIGNALLED)
-			kill(run.pid, SIGUSR1);
-	}
-	ret = ckpt_wait_for(&run, "times") ?: ret;
-	if (ret)
-		goto out;
-	ckpt_sleep_ms(10);
-	fd = ckpt_open(&run, "times", O_RDONLY);
-	if (read(fd, buf, sizeof(buf)) != sizeof(t))
-		ret = -EIO;
-	close(fd);
-	memcpy(&t, buf, sizeof(t));
-	if (kind == RELATIVE && how->kill) {
-		/* what was left when it was checkpointed, after the restart */
-		want = SLEEP_MS - (long)(run.checkpoint_ns - t.start) / 1000000;
-		seen = (long)(t.end - run.restart_ns) / 1000000;
-	} else {
-		want = SLEEP_MS;
-		seen = (t.end - t.start) / 1000000;
-	}
-	if ((kind == RELATIVE || kind == ABSOLUTE) &&
-	    (seen < want - EARLY_MS || seen > want + SLACK_MS)) {
-		ckpt_msg("slept for %ld ms, not %ld", seen, want);
-		ret = -ETIME;
-	}
-	ret = ckpt_finish(&run) ?: ret;
-out:
-	return ckpt_cleanup(&run) ?: ret;
+	return sleepers(&one, 1, how);
 }
 
 CKPT_FIXTURE_HOW(syscalls);
 CKPT_VARIANTS_OTHER(syscalls);
+
+/* Those that take their time take it together. */
+TEST_F_TIMEOUT(syscalls, sleep_for, CKPT_TIMEOUT)
+{
+	struct sleeper all[] = {
+		{ .subject = "do_nanosleep" },
+		{ .subject = "do_nanosleep_thread" },
+		{ .subject = "do_clock_nanosleep" },
+		{ .subject = "do_futex" },
+		{ .subject = "do_futex_shared" },
+		{ .subject = "do_poll" },
+		{ .subject = "do_ppoll" },
+		{ .subject = "do_select" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(all); i++)
+		all[i].kind = RELATIVE;
+	ASSERT_EQ(0, sleepers(all, ARRAY_SIZE(all), &variant->how));
+}
+
+TEST_F_TIMEOUT(syscalls, sleep_until, CKPT_TIMEOUT)
+{
+	struct sleeper all[] = {
+		{ .subject = "do_sleep_until" },
+		{ .subject = "do_sleep_until_realtime" },
+		{ .subject = "do_futex_until" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(all); i++)
+		all[i].kind = ABSOLUTE;
+	ASSERT_EQ(0, sleepers(all, ARRAY_SIZE(all), &variant->how));
+}
 
 #define SLEEPER(name, kind)						\
 	TEST_F_TIMEOUT(syscalls, name, CKPT_TIMEOUT)			\
@@ -574,17 +705,6 @@ CKPT_VARIANTS_OTHER(syscalls);
 		ASSERT_EQ(0, sleeper("do_" #name, &variant->how, kind)); \
 	}
 
-SLEEPER(nanosleep, RELATIVE);
-SLEEPER(nanosleep_thread, RELATIVE);
-SLEEPER(clock_nanosleep, RELATIVE);
-SLEEPER(sleep_until, ABSOLUTE);
-SLEEPER(sleep_until_realtime, ABSOLUTE);
-SLEEPER(futex, RELATIVE);
-SLEEPER(futex_shared, RELATIVE);
-SLEEPER(futex_until, ABSOLUTE);
-SLEEPER(poll, RELATIVE);
-SLEEPER(ppoll, RELATIVE);
-SLEEPER(select, RELATIVE);
 SLEEPER(sigtimedwait, NO_MATTER);
 SLEEPER(pause, SIGNALLED);
 SLEEPER(sigsuspend, SIGNALLED);
