@@ -62,8 +62,8 @@
 #endif
 
 /* How long anything may take, in seconds: emulation is slow. */
-#define CKPT_PATIENCE		90
-#define CKPT_TIMEOUT		240
+#define CKPT_PATIENCE		180
+#define CKPT_TIMEOUT		420
 
 /* The one descriptor, beside 0 to 2, that a subject may be given. */
 #define SUBJECT_FD		10
