@@ -4,6 +4,8 @@
  */
 #define _GNU_SOURCE
 #include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 
 #include "../kselftest_harness.h"
@@ -50,6 +52,83 @@ SUBJECT(blocked_family)
 		_exit(0);
 	}
 	subject_wait("child");
+	subject_point();
+	subject_join(pid);
+}
+
+/* Blockers in tasks of which one cannot even be stopped, and has a child. */
+SUBJECT(blocked_and_traced)
+{
+	int sock = socket(AF_UNIX, SOCK_DGRAM, 0);
+	pid_t traced, grandchild;
+	sigset_t all;
+
+	CHECK(sock >= 0);
+	traced = fork();
+	CHECK(traced >= 0);
+	if (!traced) {
+		CHECK_EQ(0, close(sock));
+		/* to end must not make it stop for its tracer */
+		sigfillset(&all);
+		CHECK_EQ(0, sigprocmask(SIG_SETMASK, &all, NULL));
+		CHECK_EQ(0, ptrace(PTRACE_TRACEME, 0, NULL, NULL));
+		grandchild = fork();
+		CHECK(grandchild >= 0);
+		if (!grandchild) {
+			CHECK(epoll_create1(0) >= 0);
+			subject_touch("grandchild");
+			subject_wait("go");
+			_exit(0);
+		}
+		subject_wait("go");
+		subject_join(grandchild);
+		_exit(0);
+	}
+	subject_wait("grandchild");
+	subject_point();
+	subject_join(traced);
+}
+
+/* A child that never lets its parent, which called vfork(), go on. */
+SUBJECT(blocked_and_vfork)
+{
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (!pid) {
+		CHECK(epoll_create1(0) >= 0);
+		subject_touch("child");
+		subject_wait("go");
+		_exit(0);
+	}
+	subject_wait("child");
+	if (!vfork()) {
+		subject_ready();
+		subject_wait("go");
+		_exit(0);
+	}
+	CHECK(wait(NULL) > 0);
+	CHECK(wait(NULL) > 0);
+}
+
+/* A process of somebody else's among one's own. */
+SUBJECT(blocked_and_foreign)
+{
+	int fds[2];
+	pid_t pid;
+
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid) {
+		subject_touch("child");
+		subject_wait("go");
+		_exit(0);
+	}
+	subject_wait("child");
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	CHECK_EQ(0, setresgid(1000, 1000, 1000));
+	CHECK_EQ(0, setresuid(1000, 1000, 1000));
+	CHECK_EQ(0, prctl(PR_SET_DUMPABLE, 1));
 	subject_point();
 	subject_join(pid);
 }
@@ -491,6 +570,37 @@ TEST_F(abi, dry_run_lists_all_tasks)
 	ASSERT_EQ(0, ckpt_cleanup(&run));
 }
 
+/* Nor does one that cannot be stopped hide the others. */
+TEST_F(abi, dry_run_traced)
+{
+	struct ckpt_run run;
+
+	ckpt_init(&run, NULL);
+	ASSERT_EQ(0, ckpt_start(&run, "blocked_and_traced"));
+	EXPECT_EQ(-EOPNOTSUPP,
+		  ckpt_checkpoint_log(&run, CHECKPOINT_DRY_RUN, -1));
+	EXPECT_EQ(1, ckpt_log_has(&run, "socket")) ckpt_print(&run, "log");
+	EXPECT_EQ(1, ckpt_log_has(&run, "being traced")) ckpt_print(&run, "log");
+	EXPECT_EQ(1, ckpt_log_has(&run, "tracing other tasks")) ckpt_print(&run, "log");
+	EXPECT_EQ(1, ckpt_log_has(&run, "eventpoll")) ckpt_print(&run, "log");
+	ASSERT_EQ(0, ckpt_finish(&run));
+	ASSERT_EQ(0, ckpt_cleanup(&run));
+}
+
+TEST_F_TIMEOUT(abi, dry_run_timeout, CKPT_TIMEOUT)
+{
+	struct ckpt_run run;
+
+	ckpt_init(&run, NULL);
+	ASSERT_EQ(0, ckpt_start(&run, "blocked_and_vfork"));
+	EXPECT_EQ(-ETIMEDOUT,
+		  ckpt_checkpoint_log(&run, CHECKPOINT_DRY_RUN, -1));
+	EXPECT_LE(1, ckpt_log_has(&run, "did not stop in time")) ckpt_print(&run, "log");
+	EXPECT_EQ(1, ckpt_log_has(&run, "eventpoll")) ckpt_print(&run, "log");
+	ASSERT_EQ(0, ckpt_finish(&run));
+	ASSERT_EQ(0, ckpt_cleanup(&run));
+}
+
 /* Runs fn as an ordinary user; its result comes back as an exit status. */
 static int as_user(uid_t uid, long (*fn)(void *arg), void *arg)
 {
@@ -543,6 +653,25 @@ TEST_F(abi, privilege_checkpoint_own)
 	EXPECT_EQ(0, as_user(1000, checkpoint_arg, &self->c));
 	EXPECT_EQ(-EPERM, as_user(1001, checkpoint_arg, &self->c));
 	close(self->c.target_fd);
+	ASSERT_EQ(0, ckpt_finish(&run));
+	ASSERT_EQ(0, ckpt_cleanup(&run));
+}
+
+static long dry_run_arg(void *arg)
+{
+	return ckpt_checkpoint_log(arg, CHECKPOINT_DRY_RUN, -1);
+}
+
+TEST_F(abi, dry_run_foreign)
+{
+	struct ckpt_run run;
+
+	ckpt_init(&run, NULL);
+	ASSERT_EQ(0, ckpt_start(&run, "blocked_and_foreign"));
+	ASSERT_EQ(0, chmod(run.dir, 0777));
+	EXPECT_EQ(-EPERM, as_user(1000, dry_run_arg, &run));
+	EXPECT_EQ(1, ckpt_log_has(&run, "no permission")) ckpt_print(&run, "log");
+	EXPECT_LE(2, ckpt_log_has(&run, "socket")) ckpt_print(&run, "log");
 	ASSERT_EQ(0, ckpt_finish(&run));
 	ASSERT_EQ(0, ckpt_cleanup(&run));
 }
