@@ -512,6 +512,31 @@ SUBJECT(itimer)
 	CHECK_EQ(SIGALRM, last_sig);
 }
 
+/* One that runs out while, or after, what is pending was written. */
+#define NR_QUEUED 4000
+
+SUBJECT(itimer_late)
+{
+	struct rlimit limit = { NR_QUEUED + 100, NR_QUEUED + 100 };
+	struct itimerval soon = { .it_value = { .tv_sec = 4 } };
+	sigset_t set;
+	int i;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN + 5);
+	CHECK_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
+	CHECK_EQ(0, setrlimit(RLIMIT_SIGPENDING, &limit));
+	for (i = 0; i < NR_QUEUED; i++)
+		CHECK_EQ(0, sigqueue(getpid(), SIGRTMIN + 5, (union sigval) {}));
+	signal(SIGALRM, handler);
+	CHECK_EQ(0, setitimer(ITIMER_REAL, &soon, NULL));
+	subject_point();
+	for (i = 0; !count && i < 2000; i++)
+		ckpt_sleep_ms(10);
+	ckpt_sleep_ms(20);
+	CHECK_EQ(1, count);
+}
+
 CKPT_FIXTURE_HOW(signals);
 CKPT_VARIANTS(signals);
 
@@ -528,5 +553,76 @@ CKPT_ROUNDTRIP(signals, stack);
 CKPT_ROUNDTRIP(signals, frame);
 CKPT_ROUNDTRIP(signals, many_pending);
 CKPT_ROUNDTRIP(signals, itimer);
+
+CKPT_FIXTURE(late);
+
+static bool alarm_pending(pid_t pid)
+{
+	char path[64], text[4096], *line;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	if (ckpt_slurp(path, text, sizeof(text) - 1) < 0)
+		return false;
+	line = strstr(text, "ShdPnd:");
+	return line && strtoull(line + 7, NULL, 16) & 1ULL << (SIGALRM - 1);
+}
+
+/* From @from to @to, at most @left bytes. Returns how many there were. */
+static size_t pass_on(int from, int to, size_t left)
+{
+	static char buf[65536];
+	size_t all = 0;
+	ssize_t len;
+
+	while (all < left) {
+		len = read(from, buf, left - all < sizeof(buf) ? left - all : sizeof(buf));
+		if (len <= 0 || write(to, buf, len) != len)
+			break;
+		all += len;
+	}
+	return all;
+}
+
+/*
+ * The target stands still until all of its image is taken. Its timer does not:
+ * let it run out when the pending signals are saved, and the timer is not yet.
+ */
+TEST_F_TIMEOUT(late, itimer_late, CKPT_TIMEOUT)
+{
+	const size_t rest = 300 << 10;
+	int image, fds[2], status, i;
+	struct ckpt_run run;
+	struct stat st;
+	pid_t caller;
+
+	ckpt_init(&run, &(struct ckpt_how) { .kill = true });
+	ASSERT_EQ(0, ckpt_start(&run, "itimer_late"));
+	image = ckpt_open(&run, "image", O_CREAT | O_RDWR);
+	ASSERT_LT(0, ckpt_checkpoint_log(&run, 0, image));
+	ASSERT_EQ(0, fstat(image, &st));
+	ASSERT_LT(rest, st.st_size);
+	ASSERT_FALSE(alarm_pending(run.pid));
+	ASSERT_EQ(0, ftruncate(image, 0));
+	ASSERT_EQ(0, lseek(image, 0, SEEK_SET));
+
+	ASSERT_EQ(0, pipe2(fds, O_CLOEXEC));
+	caller = fork();
+	if (!caller)
+		_exit(ckpt_checkpoint_log(&run, CHECKPOINT_KILL, fds[1]) <= 0);
+	close(fds[1]);
+	ASSERT_EQ(st.st_size - rest, pass_on(fds[0], image, st.st_size - rest));
+	for (i = 0; !alarm_pending(run.pid) && i < 100 * CKPT_PATIENCE; i++)
+		ckpt_sleep_ms(10);
+	EXPECT_TRUE(alarm_pending(run.pid));
+	ASSERT_EQ(rest, pass_on(fds[0], image, SIZE_MAX));
+	ASSERT_EQ(caller, waitpid(caller, &status, 0));
+	ASSERT_EQ(0, status) ckpt_print(&run, "log");
+	ASSERT_EQ(run.pid, waitpid(run.pid, &status, 0));
+	close(image);
+
+	ASSERT_LT(0, ckpt_restart(&run)) ckpt_print(&run, "log");
+	ASSERT_EQ(0, ckpt_finish(&run));
+	ASSERT_EQ(0, ckpt_cleanup(&run));
+}
 
 CKPT_TEST_MAIN

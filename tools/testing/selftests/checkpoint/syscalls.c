@@ -24,6 +24,7 @@
 #define SLACK_MS	1500
 #define EARLY_MS	20	/* rounding of time left */
 #define WOKEN_MS	100	/* asleep before and after, where time is no matter */
+#define ETOOSLOW	EALREADY	/* it had slept enough before the checkpoint */
 
 /* When a call began and ended. */
 struct times {
@@ -591,6 +592,12 @@ static void sleeper_times(struct sleeper *s)
 		return;
 	}
 	memcpy(&t, buf, sizeof(t));
+	if ((s->kind == RELATIVE || s->kind == ABSOLUTE) &&
+	    s->frozen_ns - t.start > SLEEP_MS * 1000000UL) {
+		ckpt_msg("the machine is too slow to checkpoint it in time");
+		s->err = -ETOOSLOW;
+		return;
+	}
 	if (s->kind == RELATIVE && s->run.how.kill) {
 		/*
 		 * What was left when it was checkpointed, which was at some
@@ -618,7 +625,7 @@ static void sleeper_end(struct sleeper *s)
 	int ret;
 
 	if (s->run.pid > 0 && (!s->err || s->err == -EINTR ||
-			       s->err == -ETIME)) {
+			       s->err == -ETIME || s->err == -ETOOSLOW)) {
 		ret = ckpt_finish(&s->run);
 		s->err = s->err ?: ret;
 	}
@@ -628,9 +635,8 @@ static void sleeper_end(struct sleeper *s)
 		ckpt_msg("that was %s: %s", s->subject, strerror(-s->err));
 }
 
-/* All of these at the same time, as that is what they take. */
-static int sleepers(struct sleeper *s, unsigned int nr,
-		    const struct ckpt_how *how)
+static int sleepers_once(struct sleeper *s, unsigned int nr,
+			 const struct ckpt_how *how)
 {
 	bool timed = s->kind == RELATIVE || s->kind == ABSOLUTE;
 	unsigned int i;
@@ -654,6 +660,21 @@ static int sleepers(struct sleeper *s, unsigned int nr,
 		sleeper_end(&s[i]);
 		ret = ret ?: s[i].err;
 	}
+	return ret;
+}
+
+/* All of these at the same time, as that is what they take. */
+static int sleepers(struct sleeper *s, unsigned int nr,
+		    const struct ckpt_how *how)
+{
+	unsigned int i, tries = 0;
+	int ret;
+
+	do {
+		for (i = 0; i < nr; i++)
+			s[i].err = 0;
+		ret = sleepers_once(s, nr, how);
+	} while (ret == -ETOOSLOW && ++tries < 5);
 	return ret;
 }
 

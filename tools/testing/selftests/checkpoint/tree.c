@@ -428,15 +428,16 @@ SUBJECT(exit_signal)
 #define BIG_PROCESSES	100
 
 static pthread_barrier_t big_barrier;
-static atomic_int *big_count;
+/* Shared by all: how many processes are there, and whether they may end. */
+static atomic_int *big_count, *big_go;
 
+/* A thousand tasks that look for a file would keep the machine from working. */
 static void *big_thread(void *arg)
 {
 	pid_t tid = syscall(SYS_gettid);
 
 	pthread_barrier_wait(&big_barrier);
-	while (!subject_told("go"))
-		ckpt_sleep_ms(100);
+	pthread_barrier_wait(&big_barrier);
 	CHECK_EQ(tid, syscall(SYS_gettid));
 	return arg;
 }
@@ -456,8 +457,9 @@ static void big_process(void)
 					   (void *)(intptr_t)(getpid() + i)));
 	pthread_barrier_wait(&big_barrier);
 	(*big_count)++;
-	while (!subject_told("go"))
-		ckpt_sleep_ms(100);
+	while (!*big_go)
+		ckpt_sleep_ms(200);
+	pthread_barrier_wait(&big_barrier);
 	for (i = 0; i < NR_THREADS - 1; i++) {
 		CHECK_EQ(0, pthread_join(threads[i], &ret));
 		CHECK_EQ(getpid() + i, (intptr_t)ret);
@@ -473,6 +475,7 @@ SUBJECT(big)
 	big_count = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(big_count != MAP_FAILED);
+	big_go = big_count + 1;
 
 	for (i = 0; i < BIG_PROCESSES - 1; i++) {
 		pids[i] = fork();
@@ -489,6 +492,7 @@ SUBJECT(big)
 	while (*big_count < BIG_PROCESSES - 1)
 		ckpt_sleep_ms(10);
 	subject_point();
+	*big_go = 1;
 	for (i = 0; i < BIG_PROCESSES - 1; i++)
 		subject_join(pids[i]);
 	CHECK_EQ(BIG_PROCESSES - 1, *big_count);
