@@ -8,6 +8,7 @@
 #include <elf.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <time.h>
 
 #include "../kselftest_harness.h"
 #include "ckpt_util.h"
@@ -157,6 +158,18 @@ SUBJECT(small)
 }
 
 /* A bit of everything, for edits to work on. */
+static void add_timer(int signo, long first, long interval)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = signo };
+	struct itimerspec spec = {
+		.it_value = { first, 1 }, .it_interval = { 0, interval },
+	};
+	int id;
+
+	CHECK_EQ(0, syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &id));
+	CHECK_EQ(0, syscall(SYS_timer_settime, id, 0, &spec, NULL));
+}
+
 SUBJECT(rich)
 {
 	int fds[2], file, deleted;
@@ -179,6 +192,9 @@ SUBJECT(rich)
 	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	raise(SIGUSR1);
+	/* one with a signal that is pending, and is to start it again */
+	add_timer(SIGUSR2, 1000, 0);
+	add_timer(SIGUSR1, 0, 1000);
 	zombie = fork();
 	if (!zombie)
 		_exit(3);
@@ -814,6 +830,8 @@ TEST_F_TIMEOUT(image, tasks, CKPT_TIMEOUT)
 	B(CKPT_REC_TASK, ckpt_task, p->pdeath_signal = 65);
 	B(CKPT_REC_TASK, ckpt_task, p->stop_signal = 1000);
 	B(CKPT_REC_TASK, ckpt_task, p->exit_signal = 65);
+	/* the caller would get it, whether or not we may send it that */
+	B(CKPT_REC_TASK, ckpt_task, p->exit_signal = SIGTERM);
 	B(CKPT_REC_TASK, ckpt_task, p->oom_score_adj = 100000);
 	B(CKPT_REC_TASK, ckpt_task, p->child_subreaper = 2);
 	B(CKPT_REC_CRED, ckpt_cred, p->ngroups = 1U << 30);
@@ -836,6 +854,34 @@ TEST_F_TIMEOUT(image, tasks, CKPT_TIMEOUT)
 	if (!strcmp(variant->subject, "rich")) {
 		B(CKPT_REC_SIGPENDING, ckpt_sigpending, p->nr = ~0U);
 		B(CKPT_REC_SIGPENDING, ckpt_sigpending, p->shared = 2);
+		B(CKPT_REC_POSIX_TIMERS, ckpt_posix_timers, p->nr = 1);
+		B(CKPT_REC_POSIX_TIMERS, ckpt_posix_timers, p->nr = ~0U);
+		B(CKPT_REC_POSIX_TIMERS, ckpt_posix_timers, p->next_id = ~0U);
+	}
+#undef B
+#define B(edit)								\
+	EXPECT_BAD(CKPT_REC_POSIX_TIMERS, 0, struct ckpt_posix_timer, data, edit)
+	if (!strcmp(variant->subject, "rich")) {
+		B(p->id = -1);
+		B(p[1].id = p[0].id);
+		B(p->clock = 99);
+		B(p->clock = CLOCK_MONOTONIC_RAW);
+		B(p->clock = -1);
+		B(p->flags = ~0U);
+		B(p->flags |= CKPT_TIMER_ABSOLUTE);
+		B(p->notify = 99);
+		B(p->notify = SIGEV_THREAD_ID; p->tid = 1);
+		B(p->tid = 1);
+		B(p->signo = 0);
+		B(p->signo = 65);
+		B(p->expires = INT64_MIN);
+		B(p->interval = ~0ULL);
+		B(p->overrun = -2);
+		B(p->overrun = INT64_MAX);
+		B(p->overrun_last = INT64_MIN);
+		B(p->reserved = 1);
+		/* waits for a signal that cannot be the one to start it */
+		B(p[1].requeue++);
 	}
 #undef B
 	/* registers, an address in the kernel among them */
