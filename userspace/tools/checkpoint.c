@@ -134,9 +134,13 @@ static void parse_options(struct options *opt, int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "p:g:o:knl:vh", longs, NULL)) >= 0) {
 		switch (c) {
 		case 'p':
+			if (opt->pid)
+				die_usage("-p can be given only once; put more into a cgroup (-g)");
 			opt->pid = parse_pid(optarg);
 			break;
 		case 'g':
+			if (opt->cgroup)
+				die_usage("-g can be given only once");
 			opt->cgroup = optarg;
 			break;
 		case 'o':
@@ -173,7 +177,8 @@ static void parse_options(struct options *opt, int argc, char **argv)
 		}
 	}
 	if (optind < argc)
-		die_usage("unexpected argument '%s'", argv[optind]);
+		die_usage("unexpected argument '%s'; give the process with -p, the image with -o",
+			  argv[optind]);
 	if (!opt->pid && !opt->cgroup)
 		die_usage("say what to checkpoint, with -p PID or -g CGROUPDIR");
 	if (opt->pid && opt->cgroup)
@@ -183,6 +188,8 @@ static void parse_options(struct options *opt, int argc, char **argv)
 	if (opt->flags & CHECKPOINT_DRY_RUN &&
 	    opt->flags & (CHECKPOINT_KILL | CHECKPOINT_STOP))
 		die_usage("a dry run neither kills nor stops");
+	if (opt->output && opt->log && same_file(opt->output, opt->log))
+		die_usage("-o and -l name the same file");
 	if (opt->flags & CHECKPOINT_DRY_RUN)
 		return;
 	if (!opt->output || !strcmp(opt->output, "-")) {
@@ -336,6 +343,18 @@ static void make_temporary(struct output *out)
 	die_output(out, errno);
 }
 
+/*
+ * The kernel can write to few of them, and what goes to /dev/null, as the
+ * output of a cron job may, is lost.
+ */
+static void refuse_char_device(const struct output *out, const struct stat *st)
+{
+	if (S_ISCHR(st->st_mode))
+		die(CKPT_EXIT_USAGE,
+		    "%s: is a device that cannot hold an image; write it to a file or a pipe",
+		    out->name);
+}
+
 static void open_output(const struct options *opt, struct output *out)
 {
 	char *path, *copy;
@@ -348,6 +367,8 @@ static void open_output(const struct options *opt, struct output *out)
 	if (!opt->output || !strcmp(opt->output, "-")) {
 		out->name = "standard output";
 		out->fd = STDOUT_FILENO;
+		if (!fstat(out->fd, &st))
+			refuse_char_device(out, &st);
 		return;
 	}
 
@@ -355,8 +376,9 @@ static void open_output(const struct options *opt, struct output *out)
 	if (!stat(opt->output, &st)) {
 		if (S_ISDIR(st.st_mode))
 			die(CKPT_EXIT_USAGE, "%s: is a directory", out->name);
+		refuse_char_device(out, &st);
 		if (!S_ISREG(st.st_mode)) {
-			/* A pipe or device: nothing to rename. */
+			/* A pipe or disk: nothing to rename. */
 			out->fd = open(opt->output, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 			if (out->fd < 0)
 				die_output(out, errno);

@@ -211,6 +211,10 @@ static void parse_options(struct options *opt, int argc, char **argv)
 		if (isatty(STDIN_FILENO))
 			die_usage("will not read an image from a terminal; give it with -i FILE");
 	}
+	if (opt->log && same_file(opt->input, opt->log))
+		die_usage("-i and -l name the same file");
+	if (opt->pidfile && same_file(opt->input, opt->pidfile))
+		die_usage("-i and --pidfile name the same file");
 }
 
 /* ---- what is handed in ------------------------------------------------ */
@@ -255,16 +259,24 @@ static void add_default_inherit(struct options *opt, const bool *was_open)
 
 static int open_image(const struct options *opt)
 {
+	const char *name = "standard input";
+	int fd = STDIN_FILENO;
 	struct stat st;
-	int fd;
 
-	if (!strcmp(opt->input, "-"))
-		return STDIN_FILENO;
-	fd = open(opt->input, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		die(own_exit_code(errno), "%s: %s", opt->input, strerror(errno));
-	if (!fstat(fd, &st) && S_ISDIR(st.st_mode))
-		die(CKPT_EXIT_USAGE, "%s: is a directory", opt->input);
+	if (strcmp(opt->input, "-")) {
+		name = opt->input;
+		fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		if (fd < 0)
+			die(own_exit_code(errno), "%s: %s", name, strerror(errno));
+	}
+	if (fstat(fd, &st))
+		return fd;
+	if (S_ISDIR(st.st_mode))
+		die(CKPT_EXIT_USAGE, "%s: is a directory", name);
+	/* Such as /dev/null. The kernel can read from few of them. */
+	if (S_ISCHR(st.st_mode))
+		die(CKPT_EXIT_IMAGE, "%s: is a device, not an image; give one with -i FILE",
+		    name);
 	return fd;
 }
 
@@ -393,6 +405,13 @@ static void die_restart(const struct call *call, int err)
 	    ckpt_explain(CKPT_OP_RESTART, err));
 }
 
+__attribute__((noreturn))
+static void die_interrupted(int sig)
+{
+	say("interrupted; nothing was left behind");
+	die_by_signal(sig);
+}
+
 /* Hold no end of a pipe open that is the job's now. */
 static void let_go(const struct call *call)
 {
@@ -432,10 +451,8 @@ static void restart_here(const struct call *call, struct job *job)
 	job->root = call_restart(call, &job->pidfd);
 	if (job->root < 0) {
 		err = errno;
-		if (err == EINTR && interrupted) {
-			say("interrupted; nothing was left behind");
-			die_by_signal(interrupted);
-		}
+		if (err == EINTR && interrupted)
+			die_interrupted(interrupted);
 		die_restart(call, err);
 	}
 	/* It came when everything was running already: pass it on. */
@@ -647,7 +664,7 @@ static void await_start(const struct call *call, struct job *job)
 		if (sig > 0) {
 			kill(job->init, SIGKILL);
 			waitpid(job->init, NULL, 0);
-			die_by_signal(sig);
+			die_interrupted(sig);
 		}
 	}
 

@@ -107,6 +107,16 @@ void open_std_fds(void)
 	close(fd);
 }
 
+bool same_file(const char *a, const char *b)
+{
+	struct stat sa, sb;
+
+	if (!strcmp(a, b))
+		return strcmp(a, "-");
+	return !stat(a, &sa) && !stat(b, &sb) && S_ISREG(sa.st_mode) &&
+	       sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
 int open_cgroup(const char *dir)
 {
 	struct statfs fs;

@@ -39,6 +39,9 @@ const char *human_bytes(char *buf, __u64 bytes);
 /* Descriptors 0 to 2 are open afterwards, be it on /dev/null. */
 void open_std_fds(void);
 
+/* Is it one file, by whatever name? It need not exist. */
+bool same_file(const char *a, const char *b);
+
 /* Opens a directory of cgroup v2 or exits with a message. */
 int open_cgroup(const char *dir);
 
