@@ -398,6 +398,14 @@ static void check_own(struct loader *ld, const struct rec *rec)
 		check_count(ld, rec, ((const struct ckpt_sigpending *)body)->nr,
 			    sizeof(struct ckpt_siginfo));
 		break;
+	case CKPT_REC_POSIX_TIMERS:
+		check_count(ld, rec, ((const struct ckpt_posix_timers *)body)->nr,
+			    sizeof(struct ckpt_posix_timer));
+		break;
+	case CKPT_REC_SECCOMP_FILTER:
+		/* struct sock_filter */
+		check_count(ld, rec, ((const struct ckpt_seccomp_filter *)body)->len, 8);
+		break;
 	case CKPT_REC_RLIMITS:
 		check_count(ld, rec, ((const struct ckpt_rlimits *)body)->nr,
 			    sizeof(struct ckpt_rlimit));
@@ -593,6 +601,10 @@ static void load_rec(struct loader *ld, struct rec *rec)
 	struct image *img = ld->img;
 	__u32 type = rec->h.type;
 
+	if (ckpt_record_is_object(type)) {
+		add_object(ld, rec);
+		return;
+	}
 	if (type >= 64 && type < NR_COUNTS && ckpt_record_name(type)) {
 		if (!ld->task) {
 			bad(img, rec, "is of no task");
@@ -601,10 +613,6 @@ static void load_rec(struct loader *ld, struct rec *rec)
 		}
 		*ld->task->last_rec = rec;
 		ld->task->last_rec = &rec->next;
-		return;
-	}
-	if (ckpt_record_is_object(type)) {
-		add_object(ld, rec);
 		return;
 	}
 	if (type >= CKPT_REC_VMA && type <= CKPT_REC_MM_END) {

@@ -60,7 +60,8 @@ static const struct field mm[] = {
 	X(ckpt_mm, env_start), X(ckpt_mm, env_end),
 	X(ckpt_mm, mmap_base), X(ckpt_mm, mmap_legacy_base),
 	X(ckpt_mm, vdso), X(ckpt_mm, def_flags), U(ckpt_mm, dumpable),
-	X(ckpt_mm, dump_filter), { }
+	X(ckpt_mm, dump_filter), U(ckpt_mm, hiwater_rss),
+	U(ckpt_mm, hiwater_vm), { }
 };
 
 static const struct field files[] = {
@@ -130,12 +131,19 @@ static const struct field task[] = {
 	X(ckpt_task, clear_child_tid), X(ckpt_task, robust_list),
 	X(ckpt_task, rseq), U(ckpt_task, rseq_len), X(ckpt_task, rseq_sig),
 	X(ckpt_task, jobctl), U(ckpt_task, stop_signal), X(ckpt_task, flags),
-	X(ckpt_task, membarrier), { }
+	X(ckpt_task, membarrier), X(ckpt_task, spec_store_bypass),
+	X(ckpt_task, spec_indirect_branch), X(ckpt_task, spec_l1d_flush),
+	X(ckpt_task, arch_flags), X(ckpt_task, dispatch_offset),
+	X(ckpt_task, dispatch_len), X(ckpt_task, dispatch_selector),
+	S(ckpt_task, oom_score_adj_min), S(ckpt_task, ptracer),
+	U(ckpt_task, vfork_waiter), ZERO(ckpt_task, reserved), { }
 };
 
 static const struct field task_objs[] = {
 	REF(ckpt_task_objs, mm, MM), REF(ckpt_task_objs, files, FILES),
-	REF(ckpt_task_objs, fs, FS), ZERO(ckpt_task_objs, reserved), { }
+	REF(ckpt_task_objs, fs, FS), REF(ckpt_task_objs, sighand, SIGHAND),
+	REF(ckpt_task_objs, sem_undo, SEM_UNDO),
+	ZERO(ckpt_task_objs, reserved), { }
 };
 
 static const struct field cpu[] = {
@@ -160,9 +168,31 @@ static const struct field sigaction_[] = {
 
 static const struct field signal_[] = {
 	X(ckpt_signal, flags), U(ckpt_signal, group_stop_count),
-	X(ckpt_signal, group_exit_code), ZERO(ckpt_signal, reserved),
-	U(ckpt_signal, utime), U(ckpt_signal, stime), U(ckpt_signal, runtime),
-	U(ckpt_signal, cutime), U(ckpt_signal, cstime), { }
+	X(ckpt_signal, group_exit_code), ZERO(ckpt_signal, reserved), { }
+};
+
+static const struct field usage_[] = {
+	COUNT(ckpt_usage, nr), ZERO(ckpt_usage, reserved),
+	U(ckpt_usage, told_utime), U(ckpt_usage, told_stime),
+	U(ckpt_usage, group_told_utime), U(ckpt_usage, group_told_stime),
+	U(ckpt_usage, maxrss), U(ckpt_usage, cmaxrss), { }
+};
+
+static const struct field usage_sum[] = {
+	U(ckpt_usage_sum, utime), U(ckpt_usage_sum, stime),
+	U(ckpt_usage_sum, gtime), U(ckpt_usage_sum, runtime),
+	U(ckpt_usage_sum, min_flt), U(ckpt_usage_sum, maj_flt),
+	U(ckpt_usage_sum, nvcsw), U(ckpt_usage_sum, nivcsw),
+	U(ckpt_usage_sum, inblock), U(ckpt_usage_sum, oublock),
+	U(ckpt_usage_sum, rchar), U(ckpt_usage_sum, wchar),
+	U(ckpt_usage_sum, syscr), U(ckpt_usage_sum, syscw),
+	U(ckpt_usage_sum, read_bytes), U(ckpt_usage_sum, write_bytes),
+	U(ckpt_usage_sum, cancelled_write_bytes), { }
+};
+
+static const struct field mempolicy[] = {
+	U(ckpt_mempolicy, mode), X(ckpt_mempolicy, flags),
+	S(ckpt_mempolicy, home_node), U(ckpt_mempolicy, nr_nodes), { }
 };
 
 static const struct field sigmask[] = {
@@ -191,7 +221,10 @@ static const struct field rlimit_[] = {
 static const struct field sched[] = {
 	U(ckpt_sched, policy), S(ckpt_sched, nice), U(ckpt_sched, rt_priority),
 	U(ckpt_sched, reset_on_fork), X(ckpt_sched, ioprio),
-	U(ckpt_sched, nr_cpus), { }
+	U(ckpt_sched, nr_cpus), U(ckpt_sched, slice), U(ckpt_sched, dl_runtime),
+	U(ckpt_sched, dl_deadline), U(ckpt_sched, dl_period),
+	X(ckpt_sched, dl_flags), U(ckpt_sched, util_min),
+	U(ckpt_sched, util_max), ZERO(ckpt_sched, reserved), { }
 };
 
 static const struct field restart_block[] = {
@@ -206,6 +239,30 @@ static const struct field itimers[] = {
 	U(ckpt_itimers, real_value), U(ckpt_itimers, real_interval),
 	U(ckpt_itimers, virt_value), U(ckpt_itimers, virt_interval),
 	U(ckpt_itimers, prof_value), U(ckpt_itimers, prof_interval), { }
+};
+
+static const struct field posix_timers[] = {
+	COUNT(ckpt_posix_timers, nr), U(ckpt_posix_timers, next_id), { }
+};
+
+static const struct field posix_timer[] = {
+	S(ckpt_posix_timer, id), S(ckpt_posix_timer, clock),
+	X(ckpt_posix_timer, flags), S(ckpt_posix_timer, notify),
+	S(ckpt_posix_timer, signo), S(ckpt_posix_timer, tid),
+	X(ckpt_posix_timer, value), S(ckpt_posix_timer, expires),
+	U(ckpt_posix_timer, interval), S(ckpt_posix_timer, overrun),
+	S(ckpt_posix_timer, overrun_last), U(ckpt_posix_timer, requeue),
+	ZERO(ckpt_posix_timer, reserved), { }
+};
+
+static const struct field seccomp_filter[] = {
+	REF(ckpt_seccomp_filter, prev, SECCOMP_FILTER),
+	X(ckpt_seccomp_filter, flags), U(ckpt_seccomp_filter, len),
+	ZERO(ckpt_seccomp_filter, reserved), { }
+};
+
+static const struct field seccomp[] = {
+	U(ckpt_seccomp, mode), REF(ckpt_seccomp, filter, SECCOMP_FILTER), { }
 };
 
 static const struct type types[] = {
@@ -239,6 +296,17 @@ static const struct type types[] = {
 	[CKPT_REC_SCHED]	= { sched, DATA_BYTES, NULL, 0 },
 	[CKPT_REC_RESTART_BLOCK] = { .fields = restart_block },
 	[CKPT_REC_ITIMERS]	= { .fields = itimers },
+	[CKPT_REC_POSIX_TIMERS]	= {
+		posix_timers, DATA_ARRAY, posix_timer, sizeof(struct ckpt_posix_timer)
+	},
+	[CKPT_REC_SECCOMP_FILTER] = { seccomp_filter, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_SECCOMP]	= { .fields = seccomp },
+	[CKPT_REC_USAGE]	= {
+		usage_, DATA_ARRAY, usage_sum, sizeof(struct ckpt_usage_sum)
+	},
+	[CKPT_REC_MEMPOLICY]	= { mempolicy, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_VMA_POLICY]	= { mempolicy, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_SEM_UNDO]	= { .fields = none },
 };
 
 const struct type *type_of(__u32 type)

@@ -60,7 +60,7 @@ struct ckpt_reader {
 	char		error[256];
 };
 
-#define NR_TYPES	(CKPT_REC_CRED + 1U)	/* the highest known, and one */
+#define NR_TYPES	(CKPT_REC_SEM_UNDO + 1U)	/* the highest known, and one */
 
 static const struct {
 	const char	*name;
@@ -94,6 +94,13 @@ static const struct {
 	[CKPT_REC_SCHED]	= { "SCHED", sizeof(struct ckpt_sched) },
 	[CKPT_REC_RESTART_BLOCK] = { "RESTART_BLOCK", sizeof(struct ckpt_restart_block) },
 	[CKPT_REC_ITIMERS]	= { "ITIMERS", sizeof(struct ckpt_itimers) },
+	[CKPT_REC_POSIX_TIMERS]	= { "POSIX_TIMERS", sizeof(struct ckpt_posix_timers) },
+	[CKPT_REC_SECCOMP_FILTER] = { "SECCOMP_FILTER", sizeof(struct ckpt_seccomp_filter) },
+	[CKPT_REC_SECCOMP]	= { "SECCOMP", sizeof(struct ckpt_seccomp) },
+	[CKPT_REC_USAGE]	= { "USAGE", sizeof(struct ckpt_usage) },
+	[CKPT_REC_MEMPOLICY]	= { "MEMPOLICY", sizeof(struct ckpt_mempolicy) },
+	[CKPT_REC_VMA_POLICY]	= { "VMA_POLICY", sizeof(struct ckpt_mempolicy) },
+	[CKPT_REC_SEM_UNDO]	= { "SEM_UNDO", 0 },
 };
 
 const char *ckpt_record_name(__u32 type)
@@ -108,7 +115,15 @@ size_t ckpt_record_size(__u32 type)
 
 bool ckpt_record_is_object(__u32 type)
 {
-	return type >= CKPT_REC_MM && type <= CKPT_REC_PIPE;
+	switch (type) {
+	case CKPT_REC_MM ... CKPT_REC_PIPE:
+	case CKPT_REC_SIGHAND:
+	case CKPT_REC_SECCOMP_FILTER:
+	case CKPT_REC_SEM_UNDO:
+		return true;
+	default:
+		return false;
+	}
 }
 
 __attribute__((format(printf, 3, 4)))

@@ -238,8 +238,7 @@ static void put_state(struct builder *b, const char *comm, bool leader,
 	unsigned char regs[216] = { 1, 2, 3 };
 	struct ckpt_sched sched = { .nr_cpus = 2 };
 	__u64 mask = 3;
-	struct ckpt_sigaction actions[64] = { };
-	struct ckpt_signal signal = { .utime = 5 };
+	struct ckpt_signal signal = { .flags = CKPT_SIG_STOPPED };
 	struct ckpt_sigmask sigmask = { .blocked = 0x10 };
 	struct ckpt_sigpending pending = { .shared = 1, .nr = 1, .set = 1 };
 	struct ckpt_siginfo info = { .info = { 1 } };
@@ -258,7 +257,6 @@ static void put_state(struct builder *b, const char *comm, bool leader,
 	DATA(b, SCHED, 0, sched, &mask, sizeof(mask));
 	if (leader) {
 		BODY(b, ITIMERS, 0, itimers);
-		put(b, CKPT_REC_SIGHAND, 0, NULL, 0, actions, sizeof(actions));
 		BODY(b, SIGNAL, 0, signal);
 		DATA(b, RLIMITS, 0, rlimits, limits, sizeof(limits));
 	}
@@ -278,7 +276,8 @@ void make_image(struct builder *b, unsigned int how)
 	};
 	struct ckpt_tree tree = { .nr = 5, .nr_roots = 2 };
 	struct ckpt_fs fs = { .umask = 022, .root_len = 2, .cwd_len = 5 };
-	struct ckpt_task_objs objs = { .mm = 21, .files = 1, .fs = 30 };
+	struct ckpt_task_objs objs = { .mm = 21, .files = 1, .fs = 30, .sighand = 31 };
+	struct ckpt_sigaction actions[64] = { };
 	struct ckpt_task zombie = { .comm = "true", .exit_code = 256, .exit_signal = 17 };
 	struct ckpt_task_begin begin = { };
 	__u64 nothing[2] = { };
@@ -292,6 +291,8 @@ void make_image(struct builder *b, unsigned int how)
 			put_files(b, how);
 			put_mm(b, how);
 			DATA(b, FS, 30, fs, "/\0/tmp", 7);
+			put(b, CKPT_REC_SIGHAND, 31, NULL, 0, actions,
+			    sizeof(actions));
 		}
 		if (begin.index == 3)
 			BODY(b, TASK, 0, zombie);

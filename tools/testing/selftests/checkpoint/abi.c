@@ -89,7 +89,7 @@ SUBJECT(blocked_and_traced)
 	subject_join(traced);
 }
 
-/* A child that never lets its parent, which called vfork(), go on. */
+/* A child, in another cgroup, never lets its parent go on that called vfork(). */
 SUBJECT(blocked_and_vfork)
 {
 	pid_t pid = fork();
@@ -103,6 +103,9 @@ SUBJECT(blocked_and_vfork)
 	}
 	subject_wait("child");
 	if (!vfork()) {
+		int fd = open("/sys/fs/cgroup/cgroup.procs", O_WRONLY | O_CLOEXEC);
+
+		CHECK_EQ(1, write(fd, "0", 1));
 		subject_ready();
 		subject_wait("go");
 		_exit(0);
@@ -591,7 +594,7 @@ TEST_F_TIMEOUT(abi, dry_run_timeout, CKPT_TIMEOUT)
 {
 	struct ckpt_run run;
 
-	ckpt_init(&run, NULL);
+	ckpt_init(&run, &(struct ckpt_how) { .target = CKPT_CGROUP });
 	ASSERT_EQ(0, ckpt_start(&run, "blocked_and_vfork"));
 	EXPECT_EQ(-ETIMEDOUT,
 		  ckpt_checkpoint_log(&run, CHECKPOINT_DRY_RUN, -1));

@@ -844,6 +844,32 @@ TEST_F_TIMEOUT(image, tasks, CKPT_TIMEOUT)
 	B(CKPT_REC_RLIMITS, ckpt_rlimits, p->nr = ~0U);
 	B(CKPT_REC_SCHED, ckpt_sched, p->policy = 77);
 	B(CKPT_REC_SCHED, ckpt_sched, p->nice = 99);
+	B(CKPT_REC_SCHED, ckpt_sched, p->slice = 1);
+	B(CKPT_REC_SCHED, ckpt_sched, p->slice = ~0ULL);
+	B(CKPT_REC_SCHED, ckpt_sched, p->dl_period = 1);
+	B(CKPT_REC_SCHED, ckpt_sched, p->dl_flags = 2);
+	B(CKPT_REC_SCHED, ckpt_sched, p->policy = 6);
+	B(CKPT_REC_SCHED, ckpt_sched, p->util_min = 1025);
+	B(CKPT_REC_SCHED, ckpt_sched, p->reserved = 1);
+	B(CKPT_REC_USAGE, ckpt_usage, p->nr = 2);
+	B(CKPT_REC_USAGE, ckpt_usage, p->nr = ~0U);
+	B(CKPT_REC_USAGE, ckpt_usage, p->reserved = 1);
+	B(CKPT_REC_USAGE, ckpt_usage, p->told_utime = ~0ULL);
+	B(CKPT_REC_USAGE, ckpt_usage, p->group_told_stime = 1ULL << 63);
+	B(CKPT_REC_USAGE, ckpt_usage, p->maxrss = ~0ULL);
+	EXPECT_BAD(CKPT_REC_USAGE, 0, struct ckpt_usage_sum, data,
+		   p->utime = 1ULL << 63);
+	EXPECT_BAD(CKPT_REC_USAGE, 0, struct ckpt_usage_sum, data,
+		   p->utime = p->stime = 1ULL << 62);
+	EXPECT_BAD(CKPT_REC_USAGE, 0, struct ckpt_usage_sum, data,
+		   p->runtime = ~0ULL);
+	EXPECT_BAD(CKPT_REC_USAGE, 0, struct ckpt_usage_sum, data,
+		   p->inblock = 1);
+	B(CKPT_REC_MEMPOLICY, ckpt_mempolicy, p->mode = 77);
+	B(CKPT_REC_MEMPOLICY, ckpt_mempolicy, p->flags = ~0U);
+	B(CKPT_REC_MEMPOLICY, ckpt_mempolicy, p->home_node = 0);
+	B(CKPT_REC_MEMPOLICY, ckpt_mempolicy, p->nr_nodes = 1);
+	B(CKPT_REC_MEMPOLICY, ckpt_mempolicy, p->nr_nodes = ~0U);
 	B(CKPT_REC_SIGMASK, ckpt_sigmask, p->restore_saved = 2);
 	B(CKPT_REC_SIGMASK, ckpt_sigmask, p->altstack_flags = 0x7777);
 	B(CKPT_REC_SIGNAL, ckpt_signal, p->flags = ~0U);

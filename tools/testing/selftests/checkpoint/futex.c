@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Checkpoint/restart: futexes that the kernel knows more of than that somebody
+ * waits: with priority inheritance, robust, several at once, until a time.
+ */
+#define _GNU_SOURCE
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "../kselftest_harness.h"
+#include "ckpt_util.h"
+
+static pthread_mutex_t mutex;
+static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+static atomic_int here, got;
+
+static void wait_here(int value)
+{
+	while (here < value)
+		ckpt_sleep_ms(1);
+	/* and let those that are here go to sleep */
+	ckpt_sleep_ms(50);
+}
+
+static void make_mutex(pthread_mutex_t *m, bool pi, bool robust, bool shared)
+{
+	pthread_mutexattr_t attr;
+
+	CHECK_EQ(0, pthread_mutexattr_init(&attr));
+	if (pi)
+		CHECK_EQ(0, pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT));
+	if (robust)
+		CHECK_EQ(0, pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST));
+	if (shared)
+		CHECK_EQ(0, pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED));
+	CHECK_EQ(0, pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ERRORCHECK));
+	CHECK_EQ(0, pthread_mutex_init(m, &attr));
+}
+
+/* ---- priority inheritance ---- */
+
+SUBJECT(pi_held)
+{
+	make_mutex(&mutex, true, false, false);
+	CHECK_EQ(0, pthread_mutex_lock(&mutex));
+	subject_point();
+	CHECK_EQ(EDEADLK, pthread_mutex_lock(&mutex));
+	CHECK_EQ(0, pthread_mutex_unlock(&mutex));
+	CHECK_EQ(EPERM, pthread_mutex_unlock(&mutex));
+}
+
+static void *locks_it(void *arg)
+{
+	here++;
+	CHECK_EQ(0, pthread_mutex_lock(&mutex));
+	got++;
+	CHECK_EQ(0, pthread_mutex_unlock(&mutex));
+	return arg;
+}
+
+/* Three threads wait for what the first one has. */
+SUBJECT(pi_contended)
+{
+	pthread_t threads[3];
+	int i;
+
+	make_mutex(&mutex, true, false, false);
+	CHECK_EQ(0, pthread_mutex_lock(&mutex));
+	for (i = 0; i < 3; i++)
+		CHECK_EQ(0, pthread_create(&threads[i], NULL, locks_it, NULL));
+	wait_here(3);
+	subject_point();
+	CHECK_EQ(0, got);
+	CHECK_EQ(0, pthread_mutex_unlock(&mutex));
+	for (i = 0; i < 3; i++)
+		CHECK_EQ(0, pthread_join(threads[i], NULL));
+	CHECK_EQ(3, got);
+}
+
+/* Likewise, for a while only; nobody gets it. */
+static void *locks_it_a_while(void *arg)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	ts.tv_sec += 3;
+	here++;
+	CHECK_EQ(ETIMEDOUT, pthread_mutex_timedlock(&mutex, &ts));
+	got++;
+	return arg;
+}
+
+SUBJECT(pi_timed)
+{
+	pthread_t thread;
+
+	make_mutex(&mutex, true, false, false);
+	CHECK_EQ(0, pthread_mutex_lock(&mutex));
+	CHECK_EQ(0, pthread_create(&thread, NULL, locks_it_a_while, NULL));
+	wait_here(1);
+	subject_point();
+	CHECK_EQ(0, pthread_join(thread, NULL));
+	CHECK_EQ(1, got);
+	CHECK_EQ(0, pthread_mutex_unlock(&mutex));
+}
+
+/* Between processes. */
+SUBJECT(pi_shared)
+{
+	pthread_mutex_t *m = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid;
+
+	make_mutex(m, true, false, true);
+	CHECK_EQ(0, pthread_mutex_lock(m));
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid) {
+		CHECK_EQ(0, pthread_mutex_lock(m));
+		CHECK(!access(subject_path("go"), F_OK));
+		CHECK_EQ(0, pthread_mutex_unlock(m));
+		_exit(0);
+	}
+	ckpt_sleep_ms(100);
+	subject_point();
+	CHECK_EQ(0, pthread_mutex_unlock(m));
+	subject_join(pid);
+}
+
+static void *waits_for_cond(void *arg)
+{
+	CHECK_EQ(0, pthread_mutex_lock(&mutex));
+	here++;
+	while (!got)
+		CHECK_EQ(0, pthread_cond_wait(&cond, &mutex));
+	CHECK_EQ(0, pthread_mutex_unlock(&mutex));
+	return arg;
+}
+
+SUBJECT(pi_cond)
+{
+	pthread_t threads[3];
+	int i;
+
+	make_mutex(&mutex, true, false, false);
+	for (i = 0; i < 3; i++)
+		CHECK_EQ(0, pthread_create(&threads[i], NULL, waits_for_cond, NULL));
+	wait_here(3);
+	subject_point();
+	CHECK_EQ(0, pthread_mutex_lock(&mutex));
+	got = 1;
+	CHECK_EQ(0, pthread_cond_broadcast(&cond));
+	CHECK_EQ(0, pthread_mutex_unlock(&mutex));
+	for (i = 0; i < 3; i++)
+		CHECK_EQ(0, pthread_join(threads[i], NULL));
+}
+
+/* FUTEX_WAIT_REQUEUE_PI itself, which the C library no longer uses. */
+static uint32_t cond_word, pi_word;
+
+static void *waits_for_requeue(void *arg)
+{
+	uint32_t tid = syscall(SYS_gettid);
+
+	here++;
+	CHECK_EQ(0, syscall(SYS_futex, &cond_word, FUTEX_WAIT_REQUEUE_PI_PRIVATE,
+			    0, NULL, &pi_word, 0));
+	CHECK_EQ(tid, READ_ONCE(pi_word) & FUTEX_TID_MASK);
+	CHECK_EQ(0, syscall(SYS_futex, &pi_word, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL,
+			    NULL, 0));
+	return arg;
+}
+
+SUBJECT(requeue_pi)
+{
+	pthread_t thread;
+
+	CHECK_EQ(0, pthread_create(&thread, NULL, waits_for_requeue, NULL));
+	wait_here(1);
+	subject_point();
+	/* it may be on its way back into the call */
+	ckpt_sleep_ms(100);
+	CHECK_EQ(1, syscall(SYS_futex, &cond_word, FUTEX_CMP_REQUEUE_PI_PRIVATE,
+			    1, NULL, &pi_word, 0));
+	CHECK_EQ(0, pthread_join(thread, NULL));
+}
+
+/* ---- robust ---- */
+
+/* Whoever is killed after the restart leaves its mutex to the other. */
+static void robust(bool pi)
+{
+	pthread_mutex_t *m = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	atomic_int *locked = (atomic_int *)(m + 1);
+	int status;
+	pid_t pid;
+
+	make_mutex(m, pi, true, true);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid) {
+		CHECK_EQ(0, pthread_mutex_lock(m));
+		*locked = 1;
+		for (;;)
+			pause();
+	}
+	while (!*locked)
+		ckpt_sleep_ms(1);
+	subject_point();
+	CHECK_EQ(EBUSY, pthread_mutex_trylock(m));
+	CHECK_EQ(0, kill(pid, SIGKILL));
+	CHECK_EQ(EOWNERDEAD, pthread_mutex_lock(m));
+	CHECK_EQ(0, pthread_mutex_consistent(m));
+	CHECK_EQ(0, pthread_mutex_unlock(m));
+	CHECK_EQ(pid, waitpid(pid, &status, 0));
+	CHECK_EQ(SIGKILL, status);
+}
+
+SUBJECT(robust_owner)
+{
+	robust(false);
+}
+
+SUBJECT(robust_pi_owner)
+{
+	robust(true);
+}
+
+/* ---- several, and until a time ---- */
+
+static uint32_t words[4];
+
+static void *waits_for_any(void *arg)
+{
+	struct futex_waitv waiters[4] = {};
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		waiters[i].uaddr = (uintptr_t)&words[i];
+		waiters[i].flags = FUTEX_32 | FUTEX_PRIVATE_FLAG;
+	}
+	here++;
+	CHECK_EQ(2, syscall(SYS_futex_waitv, waiters, 4, 0, NULL, CLOCK_MONOTONIC));
+	return arg;
+}
+
+SUBJECT(waitv)
+{
+	pthread_t thread;
+	long ret;
+
+	CHECK_EQ(0, pthread_create(&thread, NULL, waits_for_any, NULL));
+	wait_here(1);
+	subject_point();
+	do {
+		ret = syscall(SYS_futex, &words[2], FUTEX_WAKE_PRIVATE, 1, NULL,
+			      NULL, 0);
+		CHECK(ret >= 0);
+	} while (!ret && !usleep(1000));
+	CHECK_EQ(0, pthread_join(thread, NULL));
+}
+
+static void *waits_until(void *arg)
+{
+	struct timespec ts, now;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	ts.tv_sec += 3;
+	here++;
+	CHECK_EQ(-1, syscall(SYS_futex, words, FUTEX_WAIT_BITSET_PRIVATE |
+			     FUTEX_CLOCK_REALTIME, 0, &ts, NULL, 5));
+	CHECK_EQ(ETIMEDOUT, errno);
+	clock_gettime(CLOCK_REALTIME, &now);
+	CHECK(now.tv_sec > ts.tv_sec ||
+	      (now.tv_sec == ts.tv_sec && now.tv_nsec >= ts.tv_nsec));
+	return arg;
+}
+
+SUBJECT(until_realtime)
+{
+	pthread_t thread;
+
+	CHECK_EQ(0, pthread_create(&thread, NULL, waits_until, NULL));
+	wait_here(1);
+	subject_point();
+	CHECK_EQ(0, pthread_join(thread, NULL));
+}
+
+CKPT_FIXTURE_HOW(futex);
+CKPT_VARIANTS(futex);
+
+CKPT_ROUNDTRIP(futex, pi_held);
+CKPT_ROUNDTRIP(futex, pi_contended);
+CKPT_ROUNDTRIP(futex, pi_timed);
+CKPT_ROUNDTRIP(futex, pi_shared);
+CKPT_ROUNDTRIP(futex, pi_cond);
+CKPT_ROUNDTRIP(futex, requeue_pi);
+CKPT_ROUNDTRIP(futex, robust_owner);
+CKPT_ROUNDTRIP(futex, robust_pi_owner);
+CKPT_ROUNDTRIP(futex, waitv);
+CKPT_ROUNDTRIP(futex, until_realtime);
+
+CKPT_TEST_MAIN

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Checkpoint/restart: system calls in progress that signal(7) says a stop makes
+ * fail with EINTR, and waits for System V objects. None of them fails.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
+#include <time.h>
+
+#include "../kselftest_harness.h"
+#include "ckpt_util.h"
+
+#define WAIT_MS		3000
+#define KEY		0x434b5054
+
+static const struct timespec wait_time = {
+	.tv_sec = WAIT_MS / 1000,
+	.tv_nsec = WAIT_MS % 1000 * 1000000L,
+};
+
+static uint64_t began;
+static pthread_t waker;
+
+/* The call is in progress when the checkpoint comes; "go" ends it. */
+static void *wake(void *arg)
+{
+	void (*fn)(void) = arg;
+
+	ckpt_sleep_ms(100);
+	subject_ready();
+	subject_wait("go");
+	if (fn)
+		fn();
+	return NULL;
+}
+
+static void begin(void (*fn)(void))
+{
+	CHECK_EQ(0, pthread_create(&waker, NULL, wake, fn));
+	began = ckpt_now();
+}
+
+static void end(void)
+{
+	CHECK_EQ(0, pthread_join(waker, NULL));
+}
+
+/* Time in the image may be in it, too. */
+static void end_timed(void)
+{
+	CHECK(ckpt_now() - began >= (WAIT_MS - 20) * 1000000ULL);
+	end();
+}
+
+/* ---- signals ---- */
+
+static pthread_t main_thread;
+
+static void send_usr1(void)
+{
+	CHECK_EQ(0, pthread_kill(main_thread, SIGUSR1));
+}
+
+static void block_usr1(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGUSR1);
+	CHECK_EQ(0, pthread_sigmask(SIG_BLOCK, set, NULL));
+	main_thread = pthread_self();
+}
+
+SUBJECT(sigwaitinfo)
+{
+	siginfo_t info;
+	sigset_t set;
+
+	block_usr1(&set);
+	begin(send_usr1);
+	CHECK_EQ(SIGUSR1, sigwaitinfo(&set, &info));
+	CHECK_EQ(SIGUSR1, info.si_signo);
+	end();
+}
+
+SUBJECT(sigtimedwait)
+{
+	sigset_t set;
+
+	block_usr1(&set);
+	begin(NULL);
+	CHECK_EQ(-1, sigtimedwait(&set, NULL, &wait_time));
+	CHECK_EQ(EAGAIN, errno);
+	end_timed();
+}
+
+SUBJECT(sigtimedwait_signal)
+{
+	struct timespec ts = { .tv_sec = CKPT_PATIENCE };
+	siginfo_t info;
+	sigset_t set;
+
+	block_usr1(&set);
+	begin(send_usr1);
+	CHECK_EQ(SIGUSR1, sigtimedwait(&set, &info, &ts));
+	CHECK_EQ(SIGUSR1, info.si_signo);
+	end();
+}
+
+/* A handler of another signal still ends it. */
+static void nothing(int sig)
+{
+}
+
+static void send_usr2(void)
+{
+	CHECK_EQ(0, pthread_kill(main_thread, SIGUSR2));
+}
+
+SUBJECT(sigtimedwait_handler)
+{
+	struct timespec ts = { .tv_sec = CKPT_PATIENCE };
+	struct sigaction sa = { .sa_handler = nothing, .sa_flags = SA_RESTART };
+	sigset_t set;
+
+	CHECK_EQ(0, sigaction(SIGUSR2, &sa, NULL));
+	block_usr1(&set);
+	begin(send_usr2);
+	CHECK_EQ(-1, sigtimedwait(&set, NULL, &ts));
+	CHECK_EQ(EINTR, errno);
+	end();
+}
+
+/* ---- semaphores: objects of the namespace, which outlive the subject ---- */
+
+static int sem_id, msg_id;
+
+static void make_sem(void)
+{
+	sem_id = semget(KEY, 2, IPC_CREAT | 0600);
+	CHECK(sem_id >= 0);
+	CHECK_EQ(0, semctl(sem_id, 0, SETVAL, 0));
+	CHECK_EQ(0, semctl(sem_id, 1, SETVAL, 0));
+}
+
+static void sem_up(void)
+{
+	struct sembuf op = { .sem_num = 1, .sem_op = 2 };
+
+	CHECK_EQ(0, semop(sem_id, &op, 1));
+}
+
+SUBJECT(semop)
+{
+	struct sembuf op = { .sem_num = 1, .sem_op = -2 };
+
+	make_sem();
+	begin(sem_up);
+	CHECK_EQ(0, semop(sem_id, &op, 1));
+	CHECK_EQ(0, semctl(sem_id, 1, GETVAL));
+	end();
+}
+
+SUBJECT(semtimedop)
+{
+	struct sembuf op = { .sem_num = 1, .sem_op = -2 };
+	struct timespec ts = { .tv_sec = CKPT_PATIENCE };
+
+	make_sem();
+	begin(sem_up);
+	CHECK_EQ(0, semtimedop(sem_id, &op, 1, &ts));
+	CHECK_EQ(0, semctl(sem_id, 1, GETVAL));
+	end();
+}
+
+SUBJECT(semtimedop_ends)
+{
+	struct sembuf ops[2] = {
+		{ .sem_num = 0, .sem_op = 1 },
+		{ .sem_num = 1, .sem_op = -2 },
+	};
+
+	make_sem();
+	begin(NULL);
+	CHECK_EQ(-1, semtimedop(sem_id, ops, 2, &wait_time));
+	CHECK_EQ(EAGAIN, errno);
+	/* all or nothing */
+	CHECK_EQ(0, semctl(sem_id, 0, GETVAL));
+	end_timed();
+}
+
+/* ---- messages ---- */
+
+struct message {
+	long type;
+	char text[8192];
+};
+
+static void make_queue(void)
+{
+	static struct message m;
+
+	msg_id = msgget(KEY, IPC_CREAT | 0600);
+	CHECK(msg_id >= 0);
+	while (msgrcv(msg_id, &m, sizeof(m.text), 0, IPC_NOWAIT) >= 0)
+		;
+}
+
+static void send_message(void)
+{
+	struct message m = { .type = 7, .text = "hello" };
+
+	CHECK_EQ(0, msgsnd(msg_id, &m, 6, 0));
+}
+
+SUBJECT(msgrcv)
+{
+	static struct message m;
+
+	make_queue();
+	begin(send_message);
+	CHECK_EQ(6, msgrcv(msg_id, &m, sizeof(m.text), 7, 0));
+	CHECK_EQ(7, m.type);
+	CHECK(!strcmp(m.text, "hello"));
+	end();
+}
+
+static void receive_all(void)
+{
+	static struct message m;
+	int n = 0;
+
+	while (msgrcv(msg_id, &m, sizeof(m.text), 3, IPC_NOWAIT) >= 0)
+		n++;
+	CHECK(n);
+}
+
+/* Fills the queue first: what it had is there after a restart as well. */
+SUBJECT(msgsnd)
+{
+	static struct message m = { .type = 3 };
+
+	make_queue();
+	while (!msgsnd(msg_id, &m, sizeof(m.text), IPC_NOWAIT))
+		;
+	CHECK_EQ(EAGAIN, errno);
+	m.type = 4;
+	begin(receive_all);
+	CHECK_EQ(0, msgsnd(msg_id, &m, 100, 0));
+	end();
+	CHECK_EQ(100, msgrcv(msg_id, &m, sizeof(m.text), 4, IPC_NOWAIT));
+	CHECK_EQ(4, m.type);
+	/* as it was, for who comes back to the checkpoint */
+	m.type = 3;
+	while (!msgsnd(msg_id, &m, sizeof(m.text), IPC_NOWAIT))
+		;
+}
+
+/* ---- tests ---- */
+
+static void remove_objects(void)
+{
+	int id = semget(KEY, 0, 0);
+
+	if (id >= 0)
+		semctl(id, 0, IPC_RMID);
+	id = msgget(KEY, 0);
+	if (id >= 0)
+		msgctl(id, IPC_RMID, NULL);
+}
+
+FIXTURE(inprogress) { };
+FIXTURE_VARIANT(inprogress)
+{
+	struct ckpt_how how;
+};
+
+FIXTURE_SETUP(inprogress)
+{
+	ASSERT_TRUE(ckpt_supported()) {
+		TH_LOG("kernel has no checkpoint()");
+	}
+	remove_objects();
+}
+
+FIXTURE_TEARDOWN(inprogress)
+{
+	remove_objects();
+}
+
+CKPT_VARIANTS_OTHER(inprogress);
+
+CKPT_ROUNDTRIP(inprogress, sigwaitinfo);
+CKPT_ROUNDTRIP(inprogress, sigtimedwait);
+CKPT_ROUNDTRIP(inprogress, sigtimedwait_signal);
+CKPT_ROUNDTRIP(inprogress, sigtimedwait_handler);
+CKPT_ROUNDTRIP(inprogress, semop);
+CKPT_ROUNDTRIP(inprogress, semtimedop);
+CKPT_ROUNDTRIP(inprogress, semtimedop_ends);
+CKPT_ROUNDTRIP(inprogress, msgrcv);
+CKPT_ROUNDTRIP(inprogress, msgsnd);
+
+CKPT_TEST_MAIN

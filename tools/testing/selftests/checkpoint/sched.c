@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Checkpoint/restart: scheduling, NUMA policies, and that processes of another
+ * user count as his.
+ */
+#define _GNU_SOURCE
+#include <linux/mempolicy.h>
+#include <linux/sched.h>
+#include <linux/sched/types.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "../kselftest_harness.h"
+#include "ckpt_util.h"
+
+#define NORMAL	0
+#define FIFO	1
+#define RR	2
+#define BATCH	3
+#define IDLE	5
+#define DEADLINE 6
+
+#define MS	1000000ULL
+#define USER	4321
+
+static int set_attr(struct sched_attr *attr)
+{
+	attr->size = sizeof(*attr);
+	return syscall(SYS_sched_setattr, 0, attr, 0);
+}
+
+static struct sched_attr get_attr(void)
+{
+	struct sched_attr attr = { .size = sizeof(attr) };
+
+	CHECK_EQ(0, syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0));
+	return attr;
+}
+
+SUBJECT(deadline)
+{
+	struct sched_attr attr = {
+		.sched_policy = DEADLINE,
+		.sched_runtime = 20 * MS,
+		.sched_deadline = 50 * MS,
+		.sched_period = 100 * MS,
+		.sched_flags = SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_RECLAIM |
+			       SCHED_FLAG_DL_OVERRUN,
+	}, seen;
+
+	/* that it overruns, it is told with this */
+	signal(SIGXCPU, SIG_IGN);
+	CHECK_EQ(0, setpriority(PRIO_PROCESS, 0, 4));
+	CHECK_EQ(0, set_attr(&attr));
+	attr = get_attr();
+	CHECK_EQ(DEADLINE, attr.sched_policy);
+	subject_point();
+	seen = get_attr();
+	CHECK_MEM(&attr, &seen, sizeof(attr));
+	/* the nice value that it hides */
+	CHECK_EQ(4, getpriority(PRIO_PROCESS, 0));
+}
+
+/* A slice of its own, and one that another policy hides. */
+static pthread_barrier_t ready;
+static atomic_bool go;
+
+static void *hidden_slice(void *arg)
+{
+	struct sched_attr attr = {
+		.sched_policy = NORMAL, .sched_nice = 9, .sched_runtime = 7 * MS,
+	};
+	int none = 0, prio = 5;
+
+	CHECK_EQ(0, set_attr(&attr));
+	CHECK_EQ(0, syscall(SYS_sched_setscheduler, 0, FIFO, &prio));
+	pthread_barrier_wait(&ready);
+	while (!go)
+		ckpt_sleep_ms(10);
+	attr = get_attr();
+	CHECK_EQ(FIFO, attr.sched_policy);
+	CHECK_EQ(5, attr.sched_priority);
+	CHECK_EQ(9, getpriority(PRIO_PROCESS, 0));
+	CHECK_EQ(0, syscall(SYS_sched_setscheduler, 0, NORMAL, &none));
+	attr = get_attr();
+	CHECK_EQ(9, attr.sched_nice);
+	/* where there are such slices */
+	if (arg)
+		CHECK_EQ(7 * MS, attr.sched_runtime);
+	return NULL;
+}
+
+SUBJECT(slice)
+{
+	struct sched_attr attr = {
+		.sched_policy = BATCH, .sched_nice = 3, .sched_runtime = 11 * MS,
+	}, seen;
+	pthread_t thread;
+
+	CHECK_EQ(0, set_attr(&attr));
+	seen = get_attr();
+	attr.sched_runtime = seen.sched_runtime;
+	pthread_barrier_init(&ready, NULL, 2);
+	CHECK_EQ(0, pthread_create(&thread, NULL, hidden_slice,
+				   (void *)(long)attr.sched_runtime));
+	pthread_barrier_wait(&ready);
+	subject_point();
+	attr = get_attr();
+	CHECK_MEM(&attr, &seen, sizeof(attr));
+	go = true;
+	CHECK_EQ(0, pthread_join(thread, NULL));
+}
+
+/* Both clamps, and one alone in a thread with another policy. */
+static void *one_clamp(void *arg)
+{
+	struct sched_attr attr = {
+		.sched_policy = RR, .sched_priority = 2,
+		.sched_flags = SCHED_FLAG_UTIL_CLAMP_MAX, .sched_util_max = 600,
+	}, seen;
+	int prio = 2;
+
+	if (set_attr(&attr))
+		CHECK_EQ(0, syscall(SYS_sched_setscheduler, 0, RR, &prio));
+	seen = get_attr();
+	pthread_barrier_wait(&ready);
+	while (!go)
+		ckpt_sleep_ms(10);
+	attr = get_attr();
+	CHECK_MEM(&attr, &seen, sizeof(attr));
+	return arg;
+}
+
+SUBJECT(clamps)
+{
+	struct sched_attr attr = {
+		.sched_policy = NORMAL,
+		.sched_flags = SCHED_FLAG_UTIL_CLAMP,
+		.sched_util_min = 100, .sched_util_max = 700,
+	}, seen;
+	bool has = !set_attr(&attr);
+	pthread_t thread;
+
+	CHECK(has || errno == EOPNOTSUPP);
+	seen = get_attr();
+	CHECK(!has || (seen.sched_util_min == 100 && seen.sched_util_max == 700));
+	pthread_barrier_init(&ready, NULL, 2);
+	CHECK_EQ(0, pthread_create(&thread, NULL, one_clamp, NULL));
+	pthread_barrier_wait(&ready);
+	subject_point();
+	attr = get_attr();
+	CHECK_MEM(&attr, &seen, sizeof(attr));
+	go = true;
+	CHECK_EQ(0, pthread_join(thread, NULL));
+}
+
+/* Every policy, in threads, with nice values, and I/O classes besides. */
+static const struct {
+	int policy, prio, nice, ioprio;
+	bool reset;
+} kinds[] = {
+	{ NORMAL, 0, -7, 0, false },
+	{ NORMAL, 0, 19, 1 << 13 | 4, true },
+	{ BATCH, 0, 5, 2 << 13 | 0, true },
+	{ IDLE, 0, 2, 3 << 13, false },
+	{ FIFO, 99, 0, 2 << 13 | 7, false },
+	{ RR, 1, 11, 1 << 13 | 7, true },
+};
+
+static void *kind(void *arg)
+{
+	long i = (long)arg;
+	int prio = kinds[i].prio, policy = kinds[i].policy;
+	struct sched_attr attr, seen;
+
+	if (kinds[i].reset)
+		policy |= 0x40000000;	/* SCHED_RESET_ON_FORK */
+	CHECK_EQ(0, setpriority(PRIO_PROCESS, 0, kinds[i].nice));
+	CHECK_EQ(0, syscall(SYS_sched_setscheduler, 0, policy, &prio));
+	if (kinds[i].ioprio)
+		CHECK_EQ(0, syscall(SYS_ioprio_set, 1, 0, kinds[i].ioprio));
+	attr = get_attr();
+	pthread_barrier_wait(&ready);
+	while (!go)
+		ckpt_sleep_ms(10);
+	seen = get_attr();
+	CHECK_EQ(attr.sched_policy, seen.sched_policy);
+	CHECK_EQ(attr.sched_flags, seen.sched_flags);
+	CHECK_EQ(attr.sched_nice, seen.sched_nice);
+	CHECK_EQ(attr.sched_priority, seen.sched_priority);
+	CHECK_EQ(attr.sched_runtime, seen.sched_runtime);
+	CHECK_MEM(&attr, &seen, sizeof(attr));
+	CHECK_EQ(policy, syscall(SYS_sched_getscheduler, 0));
+	CHECK_EQ(kinds[i].nice, getpriority(PRIO_PROCESS, 0));
+	if (kinds[i].ioprio)
+		CHECK_EQ(kinds[i].ioprio, syscall(SYS_ioprio_get, 1, 0));
+	return NULL;
+}
+
+SUBJECT(policies)
+{
+	pthread_t threads[ARRAY_SIZE(kinds)];
+	unsigned long i;
+
+	pthread_barrier_init(&ready, NULL, ARRAY_SIZE(kinds) + 1);
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		CHECK_EQ(0, pthread_create(&threads[i], NULL, kind, (void *)i));
+	pthread_barrier_wait(&ready);
+	subject_point();
+	go = true;
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		CHECK_EQ(0, pthread_join(threads[i], NULL));
+}
+
+/* ---- CPUs ---- */
+
+SUBJECT(not_bound)
+{
+	unsigned long was[32] = {}, is[32] = {};
+
+	CHECK(syscall(SYS_sched_getaffinity, 0, sizeof(was), was) > 0);
+	subject_point();
+	CHECK(syscall(SYS_sched_getaffinity, 0, sizeof(is), is) > 0);
+	CHECK_MEM(was, is, sizeof(was));
+}
+
+/* ---- NUMA ---- */
+
+#define NODE0	1UL
+
+static void get_policy(int *mode, unsigned long *nodes, void *addr)
+{
+	unsigned long mask[16] = {};
+
+	CHECK_EQ(0, syscall(SYS_get_mempolicy, mode, mask, sizeof(mask) * 8, addr,
+			    addr ? MPOL_F_ADDR : 0));
+	*nodes = mask[0];
+}
+
+static bool has_numa(void)
+{
+	int mode;
+
+	return !syscall(SYS_get_mempolicy, &mode, NULL, 0, NULL, 0);
+}
+
+static const struct {
+	int mode;
+	unsigned long nodes;
+} numa[] = {
+	{ MPOL_BIND, NODE0 },
+	{ MPOL_BIND | MPOL_F_STATIC_NODES, NODE0 | 2 },
+	{ MPOL_INTERLEAVE, NODE0 },
+	{ MPOL_INTERLEAVE | MPOL_F_RELATIVE_NODES, NODE0 | 4 },
+	{ MPOL_PREFERRED, NODE0 },
+	{ MPOL_LOCAL, 0 },
+	{ MPOL_PREFERRED_MANY, NODE0 },
+	{ MPOL_DEFAULT, 0 },
+};
+
+static void *numa_thread(void *arg)
+{
+	unsigned long nodes, seen_nodes;
+	int mode, seen_mode;
+	long i = (long)arg;
+
+	CHECK_EQ(0, syscall(SYS_set_mempolicy, numa[i].mode, &numa[i].nodes, 64));
+	get_policy(&mode, &nodes, NULL);
+	CHECK_EQ(numa[i].mode, mode);
+	pthread_barrier_wait(&ready);
+	while (!go)
+		ckpt_sleep_ms(10);
+	get_policy(&seen_mode, &seen_nodes, NULL);
+	CHECK_EQ(mode, seen_mode);
+	CHECK_EQ(nodes, seen_nodes);
+	return NULL;
+}
+
+SUBJECT(numa_task)
+{
+	pthread_t threads[ARRAY_SIZE(numa)];
+	unsigned long i;
+
+	if (!has_numa()) {
+		subject_point();
+		return;
+	}
+	pthread_barrier_init(&ready, NULL, ARRAY_SIZE(numa) + 1);
+	for (i = 0; i < ARRAY_SIZE(numa); i++)
+		CHECK_EQ(0, pthread_create(&threads[i], NULL, numa_thread, (void *)i));
+	pthread_barrier_wait(&ready);
+	subject_point();
+	go = true;
+	for (i = 0; i < ARRAY_SIZE(numa); i++)
+		CHECK_EQ(0, pthread_join(threads[i], NULL));
+}
+
+SUBJECT(numa_memory)
+{
+	unsigned long nodes[ARRAY_SIZE(numa)], seen_nodes, i;
+	int mode[ARRAY_SIZE(numa)], seen_mode;
+	char *p = mmap(NULL, 4096 * ARRAY_SIZE(numa), PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(p != MAP_FAILED);
+	memset(p, 7, 4096 * ARRAY_SIZE(numa));
+	if (!has_numa()) {
+		subject_point();
+		return;
+	}
+	for (i = 0; i < ARRAY_SIZE(numa); i++) {
+		CHECK_EQ(0, syscall(SYS_mbind, p + i * 4096, 4096, numa[i].mode,
+				    &numa[i].nodes, 64, 0));
+		get_policy(&mode[i], &nodes[i], p + i * 4096);
+	}
+	/* set_mempolicy_home_node() */
+	CHECK_EQ(0, syscall(450, p, 4096, 0, 0));
+	subject_point();
+	for (i = 0; i < ARRAY_SIZE(numa); i++) {
+		get_policy(&seen_mode, &seen_nodes, p + i * 4096);
+		CHECK_EQ(mode[i], seen_mode);
+		CHECK_EQ(nodes[i], seen_nodes);
+		CHECK_EQ(7, p[i * 4096]);
+	}
+}
+
+SUBJECT(numa_shared)
+{
+	unsigned long nodes = NODE0;
+	char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(p != MAP_FAILED);
+	CHECK_EQ(0, syscall(SYS_mbind, p, 4096, MPOL_BIND, &nodes, 64, 0));
+	subject_point();
+}
+
+/* ---- who processes count for ---- */
+
+static void become_user(void)
+{
+	CHECK_EQ(0, setresgid(USER, USER, USER));
+	CHECK_EQ(0, setresuid(USER, USER, USER));
+	CHECK_EQ(0, prctl(PR_SET_DUMPABLE, 1));
+}
+
+/* Has the user so many processes, with this one? */
+static bool has_processes(int nr)
+{
+	struct rlimit limit = { nr, nr + 10 };
+	pid_t pid;
+
+	CHECK_EQ(0, setrlimit(RLIMIT_NPROC, &limit));
+	pid = fork();
+	if (!pid)
+		_exit(0);
+	if (pid > 0) {
+		CHECK_EQ(pid, waitpid(pid, NULL, 0));
+		return false;
+	}
+	CHECK_EQ(EAGAIN, errno);
+	limit.rlim_cur = nr + 1;
+	CHECK_EQ(0, setrlimit(RLIMIT_NPROC, &limit));
+	pid = fork();
+	if (!pid)
+		_exit(0);
+	if (pid < 0)
+		return false;
+	CHECK_EQ(pid, waitpid(pid, NULL, 0));
+	return true;
+}
+
+/* A process whose tasks are those of a user: it, a thread and two children. */
+static void *waits(void *arg)
+{
+	while (!go)
+		ckpt_sleep_ms(10);
+	return arg;
+}
+
+SUBJECT(nproc)
+{
+	pid_t pids[2];
+	pthread_t thread;
+	int i;
+
+	become_user();
+	for (i = 0; i < 2; i++) {
+		pids[i] = fork();
+		CHECK(pids[i] >= 0);
+		if (!pids[i]) {
+			subject_wait("go");
+			_exit(0);
+		}
+	}
+	CHECK_EQ(0, pthread_create(&thread, NULL, waits, NULL));
+	CHECK(has_processes(4));
+	subject_point();
+	subject_join(pids[0]);
+	subject_join(pids[1]);
+	/* the thread is left, and this one */
+	CHECK(has_processes(2));
+	go = true;
+	CHECK_EQ(0, pthread_join(thread, NULL));
+	CHECK(has_processes(1));
+}
+
+SUBJECT(shared_io)
+{
+	pid_t pid;
+
+	CHECK_EQ(0, syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 6));
+	pid = syscall(SYS_clone, CLONE_IO | SIGCHLD, 0, 0, 0, 0);
+	CHECK(pid >= 0);
+	if (!pid) {
+		subject_wait("go");
+		_exit(0);
+	}
+	subject_point();
+	subject_join(pid);
+}
+
+CKPT_FIXTURE_HOW(sched);
+CKPT_VARIANTS(sched);
+
+CKPT_ROUNDTRIP(sched, deadline);
+CKPT_ROUNDTRIP(sched, slice);
+CKPT_ROUNDTRIP(sched, clamps);
+CKPT_ROUNDTRIP(sched, policies);
+CKPT_ROUNDTRIP(sched, numa_task);
+CKPT_ROUNDTRIP(sched, numa_memory);
+
+CKPT_FIXTURE(sched_special);
+
+TEST_F_TIMEOUT(sched_special, shared_io, CKPT_TIMEOUT)
+{
+	ASSERT_EQ(0, ckpt_refused("shared_io", "CLONE_IO", NULL));
+}
+
+TEST_F_TIMEOUT(sched_special, numa_shared, CKPT_TIMEOUT)
+{
+	if (!has_numa())
+		SKIP(return, "no NUMA");
+	ASSERT_EQ(0, ckpt_refused("numa_shared", "NUMA memory policy of shared", NULL));
+}
+
+/* That its restarter is bound is nothing to a task that was not. */
+TEST_F_TIMEOUT(sched_special, not_bound, CKPT_TIMEOUT)
+{
+	unsigned long was[32] = {}, one[32] = {};
+	struct ckpt_run run;
+	unsigned int i;
+
+	ckpt_init(&run, &(struct ckpt_how) { .kill = true });
+	ASSERT_EQ(0, ckpt_start(&run, "not_bound"));
+	ASSERT_EQ(0, ckpt_checkpoint(&run));
+	ASSERT_LT(0, syscall(SYS_sched_getaffinity, 0, sizeof(was), was));
+	for (i = 0; !was[i]; i++)
+		;
+	one[i] = was[i] & -was[i];
+	ASSERT_EQ(0, syscall(SYS_sched_setaffinity, 0, sizeof(one), one));
+	run.pid = 0;
+	EXPECT_LT(0, ckpt_restart(&run));
+	ASSERT_EQ(0, syscall(SYS_sched_setaffinity, 0, sizeof(was), was));
+	EXPECT_EQ(0, ckpt_finish(&run));
+	ASSERT_EQ(0, ckpt_cleanup(&run));
+}
+
+/* A process counts for the user that it has, not for who restarts it. */
+TEST_F_TIMEOUT(sched_special, nproc, CKPT_TIMEOUT)
+{
+	struct ckpt_how how = { .kill = true };
+	int status, i;
+	pid_t pid;
+
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, ckpt_roundtrip("nproc", &how));
+	/* what is gone no longer counts */
+	pid = fork();
+	if (!pid) {
+		become_user();
+		_exit(has_processes(1) ? 0 : 1);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_EQ(0, status);
+}
+
+CKPT_TEST_MAIN

@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Checkpoint/restart: what clone(2) lets tasks share, in all combinations that
+ * it allows, and between tasks that are related in any way.
+ */
+#define _GNU_SOURCE
+#include <linux/sched.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/sem.h>
+
+#include "../kselftest_harness.h"
+#include "ckpt_util.h"
+
+#define STACK_SIZE	(256 << 10)
+#define PATIENCE_MS	(CKPT_PATIENCE * 1000)
+
+/*
+ * Tasks that share memory talk by it. They use no more of the C library than
+ * does without thread-local memory, which they have in common.
+ */
+struct board {
+	atomic_int here, step, left;
+};
+
+static struct board board;
+
+static long raw(long nr, long a, long b, long c, long d)
+{
+	register long r10 asm("r10") = d;
+	long ret;
+
+	asm volatile("syscall" : "=a" (ret)
+		     : "a" (nr), "D" (a), "S" (b), "d" (c), "r" (r10)
+		     : "rcx", "r11", "memory");
+	return ret;
+}
+
+static void raw_sleep(void)
+{
+	struct timespec ts = { .tv_nsec = 2000000 };
+
+	raw(SYS_nanosleep, (long)&ts, 0, 0, 0);
+}
+
+/* Wait until *what is at least @value. A child that fails says so and dies. */
+static void wait_step(atomic_int *what, int value)
+{
+	int i;
+
+	for (i = 0; i < PATIENCE_MS / 2; i++) {
+		if (*what >= value)
+			return;
+		raw_sleep();
+	}
+	raw(SYS_exit_group, 90, 0, 0, 0);
+}
+
+#define CHILD_CHECK(cond) do {						\
+	if (!(cond))							\
+		raw(SYS_exit_group, 91, 0, 0, 0);			\
+} while (0)
+
+static void *stack_top(void)
+{
+	void *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(stack != MAP_FAILED);
+	return stack + STACK_SIZE;
+}
+
+static pid_t start(int (*fn)(void *), int flags, void *arg)
+{
+	pid_t pid = clone(fn, stack_top(), flags, arg);
+
+	CHECK(pid > 0);
+	return pid;
+}
+
+/* ---- memory ---- */
+
+static int sees_memory(void *arg)
+{
+	board.here++;
+	wait_step(&board.step, 1);
+	/* each sees what the others write */
+	board.left++;
+	wait_step(&board.left, (long)arg);
+	return 0;
+}
+
+static void join_status(pid_t pid)
+{
+	int status;
+
+	CHECK_EQ(pid, waitpid(pid, &status, __WALL));
+	CHECK_EQ(0, status);
+}
+
+/* Two children that share memory with their parent. */
+SUBJECT(vm_children)
+{
+	pid_t a = start(sees_memory, CLONE_VM | SIGCHLD, (void *)3L);
+	pid_t b = start(sees_memory, CLONE_VM | SIGCHLD, (void *)3L);
+
+	wait_step(&board.here, 2);
+	subject_point();
+	board.step = 1;
+	board.left++;
+	join_status(a);
+	join_status(b);
+}
+
+static pid_t sibling;
+
+static int makes_sibling(void *arg)
+{
+	sibling = clone(sees_memory, arg, CLONE_VM | CLONE_PARENT | SIGCHLD,
+			(void *)3L);
+	CHILD_CHECK(sibling > 0);
+	return sees_memory((void *)3L);
+}
+
+/* A child makes another one of its parent's, all three share memory. */
+SUBJECT(vm_sibling)
+{
+	void *stack = stack_top();
+	pid_t child = start(makes_sibling, CLONE_VM | SIGCHLD, stack);
+
+	wait_step(&board.here, 2);
+	subject_point();
+	board.step = 1;
+	board.left++;
+	join_status(child);
+	join_status(sibling);
+}
+
+/*
+ * Two siblings share memory that their parent has no more: a first process
+ * makes them with CLONE_PARENT and dies.
+ */
+static struct board *shared_board;
+
+static int sees_shared(void *arg)
+{
+	/* "board" is theirs, not the parent's */
+	board.here++;
+	shared_board->here++;
+	wait_step(&shared_board->step, 1);
+	board.left++;
+	wait_step(&board.left, 2);
+	CHILD_CHECK(board.here == 2);
+	return 0;
+}
+
+SUBJECT(vm_orphans)
+{
+	int i, status;
+	pid_t pid;
+
+	shared_board = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid = fork();
+	if (!pid) {
+		for (i = 0; i < 2; i++)
+			start(sees_shared, CLONE_VM | CLONE_PARENT | SIGCHLD,
+			      NULL);
+		_exit(0);
+	}
+	CHECK_EQ(pid, waitpid(pid, &status, 0));
+	CHECK_EQ(0, status);
+	wait_step(&shared_board->here, 2);
+	subject_point();
+	CHECK_EQ(0, board.here);
+	shared_board->step = 1;
+	for (i = 0; i < 2; i++) {
+		CHECK(waitpid(-1, &status, 0) > 0);
+		CHECK_EQ(0, status);
+	}
+	CHECK_EQ(-1, waitpid(-1, &status, 0));
+}
+
+/* A grandchild shares with the subject what the child has given up. */
+static int makes_grandchild(void *arg)
+{
+	char *argv[] = { "sharing", "--subject", "exec_middle", subject_dir, "0",
+			 NULL };
+
+	CHILD_CHECK(clone(sees_memory, arg, CLONE_VM | SIGCHLD,
+			  (void *)2L) > 0);
+	wait_step(&board.here, 1);
+	execve("/proc/self/exe", argv, environ);
+	return 92;
+}
+
+SUBJECT(exec_middle)
+{
+	int status;
+
+	subject_touch("middle");
+	if (waitpid(-1, NULL, WNOHANG) < 0) {
+		/* run by its own */
+		subject_point();
+		return;
+	}
+	/* the grandchild ends when the subject lets it */
+	CHECK(waitpid(-1, &status, 0) > 0);
+	CHECK_EQ(0, status);
+	_exit(0);
+}
+
+SUBJECT(vm_grandchild)
+{
+	void *stack = stack_top();
+	pid_t child = start(makes_grandchild, CLONE_VM | SIGCHLD, stack);
+
+	subject_wait("middle");
+	subject_point();
+	board.step = 1;
+	board.left++;
+	join_status(child);
+	CHECK_EQ(2, board.left);
+}
+
+/* ---- signal handlers ---- */
+
+static atomic_int handled;
+
+static void old_handler(int sig)
+{
+	handled = -1;
+}
+
+static void new_handler(int sig)
+{
+	handled++;
+}
+
+static void set_handler(void (*fn)(int))
+{
+	struct sigaction sa = { .sa_handler = fn, .sa_flags = SA_RESTART };
+
+	sigfillset(&sa.sa_mask);
+	CHECK_EQ(0, sigaction(SIGUSR1, &sa, NULL));
+}
+
+static int gets_signal(void *arg)
+{
+	board.here++;
+	wait_step(&board.step, 1);
+	/* the parent has set another handler since */
+	raw(SYS_kill, raw(SYS_getpid, 0, 0, 0, 0), SIGUSR1, 0, 0);
+	wait_step(&handled, 1);
+	board.left++;
+	wait_step(&board.step, 2);
+	return 0;
+}
+
+#define SHARES_HANDLERS	(CLONE_VM | CLONE_SIGHAND)
+
+SUBJECT(sighand)
+{
+	pid_t a, b;
+
+	set_handler(old_handler);
+	a = start(gets_signal, SHARES_HANDLERS | SIGCHLD, NULL);
+	b = start(gets_signal, SHARES_HANDLERS | SIGCHLD, NULL);
+	wait_step(&board.here, 2);
+	subject_point();
+	set_handler(new_handler);
+	board.step = 1;
+	wait_step(&board.left, 2);
+	CHECK_EQ(2, handled);
+	board.step = 2;
+	join_status(a);
+	join_status(b);
+}
+
+/* Shared by two that are siblings, and not by who shares memory only. */
+static int gets_signal_late(void *arg)
+{
+	board.here++;
+	wait_step(&board.step, 2);
+	raw(SYS_kill, raw(SYS_getpid, 0, 0, 0, 0), SIGUSR1, 0, 0);
+	wait_step(&handled, 1);
+	return 0;
+}
+
+static int makes_sighand_sibling(void *arg)
+{
+	sibling = clone(gets_signal_late, arg,
+			SHARES_HANDLERS | CLONE_PARENT | SIGCHLD, NULL);
+	CHILD_CHECK(sibling > 0);
+	board.here++;
+	wait_step(&board.step, 1);
+	set_handler(new_handler);
+	board.here++;
+	wait_step(&handled, 1);
+	return 0;
+}
+
+SUBJECT(sighand_sibling)
+{
+	void *stack = stack_top();
+	struct sigaction sa;
+	pid_t child;
+
+	set_handler(old_handler);
+	child = start(makes_sighand_sibling, CLONE_VM | SIGCHLD, stack);
+	wait_step(&board.here, 2);
+	subject_point();
+	board.step = 1;
+	wait_step(&board.here, 3);
+	/* theirs has changed, ours has not */
+	CHECK_EQ(0, sigaction(SIGUSR1, NULL, &sa));
+	CHECK(sa.sa_handler == old_handler);
+	board.step = 2;
+	join_status(child);
+	join_status(sibling);
+	CHECK_EQ(1, handled);
+}
+
+/* ---- descriptors, and root, working directory and umask ---- */
+
+static int new_fd;
+
+static int opens_file(void *arg)
+{
+	board.here++;
+	wait_step(&board.step, 1);
+	new_fd = raw(SYS_dup, 2, 0, 0, 0);
+	raw(SYS_umask, 0137, 0, 0, 0);
+	board.left++;
+	wait_step(&board.step, 2);
+	return 0;
+}
+
+static void files_and_fs(int flags)
+{
+	pid_t child;
+	mode_t mask;
+	bool open;
+
+	umask(0022);
+	child = start(opens_file, CLONE_VM | SIGCHLD | flags, NULL);
+	wait_step(&board.here, 1);
+	subject_point();
+	board.step = 1;
+	wait_step(&board.left, 1);
+	CHECK(new_fd > 2);
+	open = fcntl(new_fd, F_GETFD) >= 0;
+	CHECK_EQ(!!(flags & CLONE_FILES), open);
+	mask = umask(0022);
+	CHECK_EQ(flags & CLONE_FS ? 0137 : 0022, mask);
+	board.step = 2;
+	join_status(child);
+}
+
+SUBJECT(files_only)
+{
+	files_and_fs(CLONE_FILES);
+}
+
+SUBJECT(fs_only)
+{
+	files_and_fs(CLONE_FS);
+}
+
+SUBJECT(files_and_fs)
+{
+	files_and_fs(CLONE_FILES | CLONE_FS);
+}
+
+SUBJECT(all_of_it)
+{
+	files_and_fs(CLONE_FILES | CLONE_FS | CLONE_SIGHAND | CLONE_SYSVSEM);
+}
+
+/* A thread with tables of its own. */
+static void *own_tables(void *arg)
+{
+	struct stat st;
+	char cwd[64];
+	int fd;
+
+	CHECK_EQ(0, unshare(CLONE_FILES | CLONE_FS));
+	CHECK_EQ(0, chdir("/"));
+	umask(0077);
+	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	CHECK(fd >= 0);
+	new_fd = fd;
+	board.here++;
+	wait_step(&board.step, 1);
+	CHECK_EQ(0, fstat(fd, &st));
+	CHECK(S_ISCHR(st.st_mode));
+	CHECK_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
+	CHECK(getcwd(cwd, sizeof(cwd)));
+	CHECK(!strcmp(cwd, "/"));
+	CHECK_EQ(0077, umask(0077));
+	return arg;
+}
+
+SUBJECT(thread_tables)
+{
+	pthread_t thread;
+	char cwd[64];
+
+	CHECK_EQ(0, chdir("/dev"));
+	umask(0022);
+	CHECK_EQ(0, pthread_create(&thread, NULL, own_tables, NULL));
+	wait_step(&board.here, 1);
+	subject_point();
+	CHECK_EQ(-1, fcntl(new_fd, F_GETFD));
+	CHECK(getcwd(cwd, sizeof(cwd)));
+	CHECK(!strcmp(cwd, "/dev"));
+	CHECK_EQ(0022, umask(0022));
+	board.step = 1;
+	CHECK_EQ(0, pthread_join(thread, NULL));
+}
+
+/* ---- semaphore adjustments ---- */
+
+static int sem_id;
+
+static int adjusts(void *arg)
+{
+	struct sembuf op = { .sem_op = 1, .sem_flg = SEM_UNDO };
+
+	shared_board->here++;
+	wait_step(&shared_board->step, 1);
+	CHECK_EQ(0, semop(shared_board->left, &op, 1));
+	_exit(0);
+}
+
+/* What one does is undone when all that share the list are gone. */
+static void semaphores(int flags)
+{
+	pid_t child;
+
+	shared_board = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	child = start(adjusts, flags | SIGCHLD, NULL);
+	wait_step(&shared_board->here, 1);
+	subject_point();
+	sem_id = semget(IPC_PRIVATE, 1, 0600);
+	CHECK(sem_id >= 0);
+	CHECK_EQ(0, semctl(sem_id, 0, SETVAL, 0));
+	shared_board->left = sem_id;
+	shared_board->step = 1;
+	join_status(child);
+	CHECK_EQ(!!(flags & CLONE_SYSVSEM), semctl(sem_id, 0, GETVAL));
+	CHECK_EQ(0, semctl(sem_id, 0, IPC_RMID));
+}
+
+SUBJECT(semundo)
+{
+	semaphores(CLONE_SYSVSEM);
+}
+
+SUBJECT(semundo_alone)
+{
+	semaphores(0);
+}
+
+/* ---- tests ---- */
+
+CKPT_FIXTURE_HOW(sharing);
+CKPT_VARIANTS(sharing);
+
+CKPT_ROUNDTRIP(sharing, vm_children);
+CKPT_ROUNDTRIP(sharing, vm_sibling);
+CKPT_ROUNDTRIP(sharing, vm_orphans);
+CKPT_ROUNDTRIP(sharing, vm_grandchild);
+CKPT_ROUNDTRIP(sharing, sighand);
+CKPT_ROUNDTRIP(sharing, sighand_sibling);
+CKPT_ROUNDTRIP(sharing, files_only);
+CKPT_ROUNDTRIP(sharing, fs_only);
+CKPT_ROUNDTRIP(sharing, files_and_fs);
+CKPT_ROUNDTRIP(sharing, all_of_it);
+CKPT_ROUNDTRIP(sharing, thread_tables);
+CKPT_ROUNDTRIP(sharing, semundo);
+CKPT_ROUNDTRIP(sharing, semundo_alone);
+
+CKPT_TEST_MAIN
