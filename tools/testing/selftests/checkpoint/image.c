@@ -860,7 +860,7 @@ TEST_F_TIMEOUT(image, tasks, CKPT_TIMEOUT)
 	EXPECT_BAD(CKPT_REC_USAGE, 0, struct ckpt_usage_sum, data,
 		   p->utime = 1ULL << 63);
 	EXPECT_BAD(CKPT_REC_USAGE, 0, struct ckpt_usage_sum, data,
-		   p->utime = p->stime = 1ULL << 62);
+		   p->utime = 1ULL << 62; p->stime = p->utime);
 	EXPECT_BAD(CKPT_REC_USAGE, 0, struct ckpt_usage_sum, data,
 		   p->runtime = ~0ULL);
 	EXPECT_BAD(CKPT_REC_USAGE, 0, struct ckpt_usage_sum, data,
