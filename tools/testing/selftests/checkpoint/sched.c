@@ -427,10 +427,39 @@ CKPT_VARIANTS(sched);
 
 CKPT_ROUNDTRIP(sched, deadline);
 CKPT_ROUNDTRIP(sched, slice);
-CKPT_ROUNDTRIP(sched, clamps);
 CKPT_ROUNDTRIP(sched, policies);
-CKPT_ROUNDTRIP(sched, numa_task);
-CKPT_ROUNDTRIP(sched, numa_memory);
+
+/* What the kernel does not have cannot be shown to come back. */
+static bool has_clamps(void)
+{
+	struct sched_attr attr = {
+		.sched_flags = SCHED_FLAG_UTIL_CLAMP | SCHED_FLAG_KEEP_ALL,
+		.sched_util_max = 1024,
+	};
+
+	return !set_attr(&attr);
+}
+
+TEST_F_TIMEOUT(sched, clamps, CKPT_TIMEOUT)
+{
+	if (!has_clamps())
+		SKIP(return, "no utilization clamps");
+	ASSERT_EQ(0, ckpt_roundtrip("clamps", &variant->how));
+}
+
+TEST_F_TIMEOUT(sched, numa_task, CKPT_TIMEOUT)
+{
+	if (!has_numa())
+		SKIP(return, "no NUMA");
+	ASSERT_EQ(0, ckpt_roundtrip("numa_task", &variant->how));
+}
+
+TEST_F_TIMEOUT(sched, numa_memory, CKPT_TIMEOUT)
+{
+	if (!has_numa())
+		SKIP(return, "no NUMA");
+	ASSERT_EQ(0, ckpt_roundtrip("numa_memory", &variant->how));
+}
 
 CKPT_FIXTURE(sched_special);
 
