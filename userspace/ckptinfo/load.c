@@ -182,6 +182,14 @@ const char *file_kind(__u32 kind)
 		return "image";
 	case CKPT_FILE_INODE:
 		return "nameless";
+	case CKPT_FILE_EVENTFD:
+		return "eventfd";
+	case CKPT_FILE_TIMERFD:
+		return "timerfd";
+	case CKPT_FILE_SIGNALFD:
+		return "signalfd";
+	case CKPT_FILE_EPOLL:
+		return "epoll";
 	default:
 		return "unknown";
 	}
@@ -263,7 +271,10 @@ static void check_ref(struct loader *ld, const struct rec *rec, __u32 ref,
 	}
 	obj->users++;
 	is = obj->rec->h.type;
-	if (is == type || (type == CKPT_REC_INODE && is == CKPT_REC_PIPE))
+	if (is == type)
+		return;
+	/* what is behind an open file may be several things */
+	if (type == CKPT_REC_INODE && is >= CKPT_REC_PIPE && is <= CKPT_REC_EPOLL)
 		return;
 	bad(ld->img, rec, "%s: object %u is a %s", what, ref, ckpt_record_name(is));
 }
@@ -379,6 +390,10 @@ static void check_own(struct loader *ld, const struct rec *rec)
 		break;
 	case CKPT_REC_FILE_DATA:
 		check_count(ld, rec, ((const struct ckpt_file_data *)body)->len, 1);
+		break;
+	case CKPT_REC_EPOLL_ITEMS:
+		check_count(ld, rec, ((const struct ckpt_epoll_items *)body)->nr,
+			    sizeof(struct ckpt_epoll_item));
 		break;
 	case CKPT_REC_LOCKS:
 		check_count(ld, rec, ((const struct ckpt_locks *)body)->nr,

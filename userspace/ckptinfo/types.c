@@ -136,7 +136,8 @@ static const struct field task[] = {
 	X(ckpt_task, arch_flags), X(ckpt_task, dispatch_offset),
 	X(ckpt_task, dispatch_len), X(ckpt_task, dispatch_selector),
 	S(ckpt_task, oom_score_adj_min), S(ckpt_task, ptracer),
-	U(ckpt_task, vfork_waiter), ZERO(ckpt_task, reserved), { }
+	U(ckpt_task, vfork_waiter), U(ckpt_task, fault_nr),
+	X(ckpt_task, fault_code), X(ckpt_task, fault_addr), { }
 };
 
 static const struct field task_objs[] = {
@@ -265,6 +266,38 @@ static const struct field seccomp[] = {
 	U(ckpt_seccomp, mode), REF(ckpt_seccomp, filter, SECCOMP_FILTER), { }
 };
 
+static const struct field eventfd_[] = {
+	U(ckpt_eventfd, count), X(ckpt_eventfd, flags),
+	ZERO(ckpt_eventfd, reserved), { }
+};
+
+static const struct field timerfd[] = {
+	S(ckpt_timerfd, clock), X(ckpt_timerfd, flags),
+	S(ckpt_timerfd, expires), U(ckpt_timerfd, interval),
+	U(ckpt_timerfd, ticks), X(ckpt_timerfd, settime_flags),
+	ZERO(ckpt_timerfd, reserved), { }
+};
+
+static const struct field signalfd_[] = {
+	X(ckpt_signalfd, mask), { }
+};
+
+static const struct field epoll[] = {
+	U(ckpt_epoll, uid), U(ckpt_epoll, busy_poll_usecs),
+	U(ckpt_epoll, busy_poll_budget), U(ckpt_epoll, prefer_busy_poll), { }
+};
+
+static const struct field epoll_items[] = {
+	COUNT(ckpt_epoll_items, nr), ZERO(ckpt_epoll_items, reserved), { }
+};
+
+static const struct field epoll_item[] = {
+	REF(ckpt_epoll_item, epoll, EPOLL), REF(ckpt_epoll_item, file, FILE),
+	S(ckpt_epoll_item, fd), X(ckpt_epoll_item, events),
+	X(ckpt_epoll_item, data), X(ckpt_epoll_item, told),
+	ZERO(ckpt_epoll_item, reserved), { }
+};
+
 static const struct type types[] = {
 	[CKPT_REC_HEADER]	= { .fields = header },
 	[CKPT_REC_TREE]		= { tree, DATA_ARRAY, tree_task, sizeof(struct ckpt_tree_task) },
@@ -277,6 +310,13 @@ static const struct type types[] = {
 	[CKPT_REC_FILE]		= { file, DATA_STRINGS, NULL, 0 },
 	[CKPT_REC_INODE]	= { inode, DATA_STRINGS, NULL, 0 },
 	[CKPT_REC_PIPE]		= { pipe_, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_EVENTFD]	= { .fields = eventfd_ },
+	[CKPT_REC_TIMERFD]	= { .fields = timerfd },
+	[CKPT_REC_SIGNALFD]	= { .fields = signalfd_ },
+	[CKPT_REC_EPOLL]	= { .fields = epoll },
+	[CKPT_REC_EPOLL_ITEMS]	= {
+		epoll_items, DATA_ARRAY, epoll_item, sizeof(struct ckpt_epoll_item)
+	},
 	[CKPT_REC_VMA]		= { vma, DATA_STRINGS, NULL, 0 },
 	[CKPT_REC_PAGES]	= { pages, DATA_ARRAY, page_run, sizeof(struct ckpt_page_run) },
 	[CKPT_REC_FILE_DATA]	= { file_data, DATA_BYTES, NULL, 0 },

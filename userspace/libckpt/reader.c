@@ -77,6 +77,11 @@ static const struct {
 	[CKPT_REC_FILE]		= { "FILE", sizeof(struct ckpt_file) },
 	[CKPT_REC_INODE]	= { "INODE", sizeof(struct ckpt_inode) },
 	[CKPT_REC_PIPE]		= { "PIPE", sizeof(struct ckpt_pipe) },
+	[CKPT_REC_EVENTFD]	= { "EVENTFD", sizeof(struct ckpt_eventfd) },
+	[CKPT_REC_TIMERFD]	= { "TIMERFD", sizeof(struct ckpt_timerfd) },
+	[CKPT_REC_SIGNALFD]	= { "SIGNALFD", sizeof(struct ckpt_signalfd) },
+	[CKPT_REC_EPOLL]	= { "EPOLL", sizeof(struct ckpt_epoll) },
+	[CKPT_REC_EPOLL_ITEMS]	= { "EPOLL_ITEMS", sizeof(struct ckpt_epoll_items) },
 	[CKPT_REC_VMA]		= { "VMA", sizeof(struct ckpt_vma) },
 	[CKPT_REC_PAGES]	= { "PAGES", sizeof(struct ckpt_pages) },
 	[CKPT_REC_FILE_DATA]	= { "FILE_DATA", sizeof(struct ckpt_file_data) },
@@ -116,7 +121,7 @@ size_t ckpt_record_size(__u32 type)
 bool ckpt_record_is_object(__u32 type)
 {
 	switch (type) {
-	case CKPT_REC_MM ... CKPT_REC_PIPE:
+	case CKPT_REC_MM ... CKPT_REC_EPOLL:
 	case CKPT_REC_SIGHAND:
 	case CKPT_REC_SECCOMP_FILTER:
 	case CKPT_REC_SEM_UNDO:

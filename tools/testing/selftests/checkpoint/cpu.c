@@ -12,7 +12,9 @@
 #include <cpuid.h>
 #include <fenv.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 
 #include "../kselftest_harness.h"
 #include "ckpt_util.h"
@@ -452,6 +454,112 @@ static void *tls_thread(void *arg)
 	return (void *)(uintptr_t)(nr + 100);
 }
 
+#ifdef __x86_64__
+
+/*
+ * What frames of signals tell of a fault stays until the next one. So a frame
+ * that has nothing to do with a fault shows it, too.
+ */
+static __thread greg_t frame[3];
+static __thread sigjmp_buf after_fault;
+
+static void note_frame(void *ucontext)
+{
+	greg_t *regs = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
+
+	frame[0] = regs[REG_TRAPNO];
+	frame[1] = regs[REG_ERR];
+	frame[2] = regs[REG_CR2];
+}
+
+static void on_fault(int sig, siginfo_t *info, void *ucontext)
+{
+	(void)sig;
+	(void)info;
+	note_frame(ucontext);
+	siglongjmp(after_fault, 1);
+}
+
+static void on_usr1(int sig, siginfo_t *info, void *ucontext)
+{
+	(void)sig;
+	(void)info;
+	note_frame(ucontext);
+}
+
+static void check_frame(const greg_t *was)
+{
+	memset(frame, 0xff, sizeof(frame));
+	CHECK_EQ(0, raise(SIGUSR1));
+	CHECK_EQ(was[0], frame[0]);
+	CHECK_EQ(was[1], frame[1]);
+	CHECK_EQ(was[2], frame[2]);
+}
+
+static void *trap_thread(void *arg)
+{
+	greg_t was[3];
+
+	if (!sigsetjmp(after_fault, 1))
+		asm volatile("ud2");
+	memcpy(was, frame, sizeof(was));
+	CHECK_EQ(6, was[0]);
+	check_frame(was);
+	pthread_barrier_wait(&barrier);
+	while (!threads_go)
+		ckpt_sleep_ms(1);
+	check_frame(was);
+	return arg;
+}
+
+static void *plain_thread(void *arg)
+{
+	static const greg_t none[3];
+
+	/* it was created before there was any */
+	check_frame(none);
+	pthread_barrier_wait(&barrier);
+	while (!threads_go)
+		ckpt_sleep_ms(1);
+	check_frame(none);
+	return arg;
+}
+
+SUBJECT(fault_frame)
+{
+	struct sigaction act = { .sa_flags = SA_SIGINFO };
+	char *bad = (char *)0x123456789000;
+	pthread_t plain, trap;
+	greg_t was[3];
+
+	act.sa_sigaction = on_usr1;
+	CHECK_EQ(0, sigaction(SIGUSR1, &act, NULL));
+	act.sa_sigaction = on_fault;
+	CHECK_EQ(0, sigaction(SIGSEGV, &act, NULL));
+	CHECK_EQ(0, sigaction(SIGILL, &act, NULL));
+	pthread_barrier_init(&barrier, NULL, 3);
+	CHECK_EQ(0, pthread_create(&plain, NULL, plain_thread, NULL));
+	CHECK_EQ(0, pthread_create(&trap, NULL, trap_thread, NULL));
+
+	if (!sigsetjmp(after_fault, 1))
+		WRITE_ONCE(bad[0x123], 1);
+	memcpy(was, frame, sizeof(was));
+	CHECK_EQ(14, was[0]);
+	/* from user mode, to write */
+	CHECK_EQ(6, was[1]);
+	CHECK_EQ((uintptr_t)bad + 0x123, was[2]);
+	pthread_barrier_wait(&barrier);
+
+	subject_point();
+
+	check_frame(was);
+	threads_go = true;
+	CHECK_EQ(0, pthread_join(plain, NULL));
+	CHECK_EQ(0, pthread_join(trap, NULL));
+}
+
+#endif /* __x86_64__ */
+
 SUBJECT(tls)
 {
 	pthread_t threads[NR_THREADS];
@@ -486,6 +594,7 @@ CKPT_ROUNDTRIP(cpu, gpr);
 CKPT_ROUNDTRIP(cpu, flags);
 CKPT_ROUNDTRIP(cpu, sse);
 CKPT_ROUNDTRIP(cpu, x87);
+CKPT_ROUNDTRIP(cpu_all, fault_frame);
 
 TEST_F_TIMEOUT(cpu, avx, CKPT_TIMEOUT)
 {

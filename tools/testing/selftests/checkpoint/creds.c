@@ -412,6 +412,134 @@ SUBJECT(parent_death)
 	CHECK_EQ(SIGTERM, WTERMSIG(status));
 }
 
+/* ---- of the dead ---- */
+
+/* Who a zombie was, and whether somebody of the same user may look at it. */
+static void dead_status(pid_t pid, char *out, size_t size)
+{
+	static const char * const keys[] = {
+		"Uid:", "Gid:", "Groups:", "NoNewPrivs:", "CapInh:", "CapPrm:",
+		"CapEff:", "CapBnd:", "CapAmb:",
+	};
+	char path[64], text[4096], *line, *next = NULL;
+	unsigned int i;
+	int status;
+	pid_t peer;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	CHECK(ckpt_slurp(path, text, sizeof(text)) > 0);
+	out[0] = '\0';
+	for (line = strtok_r(text, "\n", &next); line;
+	     line = strtok_r(NULL, "\n", &next))
+		for (i = 0; i < ARRAY_SIZE(keys); i++)
+			if (!strncmp(line, keys[i], strlen(keys[i])))
+				strcat(strcat(out, line), "\n");
+
+	peer = fork();
+	CHECK(peer >= 0);
+	if (!peer) {
+		int fd;
+
+		if (setgroups(0, NULL) || setresgid(1000, 1000, 1000) ||
+		    setresuid(1000, 1000, 1000))
+			_exit(99);
+		/* for those who may trace it, what matters when it is read */
+		snprintf(path, sizeof(path), "/proc/%d/io", pid);
+		fd = open(path, O_RDONLY);
+		_exit(fd < 0 || read(fd, text, sizeof(text)) < 0 ? errno : 0);
+	}
+	CHECK_EQ(peer, waitpid(peer, &status, 0));
+	CHECK(WIFEXITED(status));
+	CHECK(WEXITSTATUS(status) != 99);
+	snprintf(out + strlen(out), size - strlen(out), "peer: %d\n",
+		 WEXITSTATUS(status));
+}
+
+static pid_t dead_child(int kind)
+{
+	gid_t groups[] = { 4, 20, 5000 };
+	pid_t pid = fork();
+	siginfo_t info;
+
+	CHECK(pid >= 0);
+	if (!pid) {
+		switch (kind) {
+		case 0:		/* an ordinary user's */
+		case 1:		/* likewise, that was not for others to look at */
+			CHECK_EQ(0, setgroups(3, groups));
+			CHECK_EQ(0, setresgid(1000, 1000, 1000));
+			CHECK_EQ(0, setresuid(1000, 1000, 1000));
+			CHECK_EQ(0, prctl(PR_SET_DUMPABLE, kind == 0));
+			break;
+		case 2:		/* all of them differ */
+			CHECK_EQ(0, setresgid(11, 12, 13));
+			CHECK_EQ(0, setresuid(21, 22, 23));
+			break;
+		case 3:		/* root, with less */
+			CHECK_EQ(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+			set_caps(1ULL << CAP_CHOWN,
+				 1ULL << CAP_CHOWN | 1ULL << CAP_SYSLOG, 0);
+			break;
+		}
+		_exit(kind);
+	}
+	CHECK_EQ(0, waitid(P_PID, pid, &info, WEXITED | WNOWAIT));
+	return pid;
+}
+
+SUBJECT(dead)
+{
+	static const uid_t uids[] = { 1000, 1000, 21, 0 };
+	static char was[4][1024], is[1024];
+	siginfo_t info;
+	pid_t pids[4];
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		pids[i] = dead_child(i);
+		dead_status(pids[i], was[i], sizeof(was[i]));
+	}
+	subject_point();
+	for (i = 0; i < 4; i++) {
+		dead_status(pids[i], is, sizeof(is));
+		if (strcmp(was[i], is))
+			subject_fail(__FILE__, __LINE__, "zombie %d was %s, is %s",
+				     i, was[i], is);
+		memset(&info, 0, sizeof(info));
+		CHECK_EQ(0, waitid(P_PID, pids[i], &info, WEXITED));
+		CHECK_EQ(uids[i], info.si_uid);
+		CHECK_EQ(i, info.si_status);
+	}
+}
+
+/* Whose a process is that has lost its leader decides who may signal it. */
+static void *widow(void *arg)
+{
+	static char was[1024], is[1024];
+
+	(void)arg;
+	while (ckpt_state(getpid()) != 'Z')
+		ckpt_sleep_ms(1);
+	dead_status(getpid(), was, sizeof(was));
+	subject_point();
+	dead_status(getpid(), is, sizeof(is));
+	if (strcmp(was, is))
+		subject_fail(__FILE__, __LINE__, "leader was %s, is %s", was, is);
+	CHECK_EQ(0, getuid());
+	exit(0);
+}
+
+SUBJECT(dead_leader)
+{
+	pthread_t thread;
+
+	CHECK_EQ(0, pthread_create(&thread, NULL, widow, NULL));
+	/* the bare call is for one thread */
+	CHECK_EQ(0, syscall(SYS_setresgid, 1000, 1000, 1000));
+	CHECK_EQ(0, syscall(SYS_setresuid, 1000, 1000, 1000));
+	syscall(SYS_exit, 0);
+}
+
 CKPT_FIXTURE_HOW(creds);
 CKPT_VARIANTS(creds);
 
@@ -423,6 +551,7 @@ CKPT_ROUNDTRIP(creds, scheduling);
 CKPT_ROUNDTRIP(creds, rseq);
 CKPT_ROUNDTRIP(creds, robust_list);
 CKPT_ROUNDTRIP(creds, parent_death);
+CKPT_ROUNDTRIP(creds, dead);
 
 CKPT_FIXTURE_HOW(creds_other);
 CKPT_VARIANTS_OTHER(creds_other);
@@ -430,6 +559,7 @@ CKPT_VARIANTS_OTHER(creds_other);
 CKPT_ROUNDTRIP(creds_other, user);
 CKPT_ROUNDTRIP(creds_other, ids);
 CKPT_ROUNDTRIP(creds_other, caps);
+CKPT_ROUNDTRIP(creds_other, dead_leader);
 
 /* ---- with no privilege ---- */
 
@@ -538,6 +668,53 @@ TEST_F_TIMEOUT(unprivileged, no_gain, CKPT_TIMEOUT)
 	close(fd);
 	close(log);
 	ASSERT_EQ(0, ckpt_cleanup(&run));
+}
+
+/* ---- what the caller of restart() has ---- */
+
+#ifndef PR_SCHED_CORE
+#define PR_SCHED_CORE			62
+#define PR_SCHED_CORE_CREATE		1
+#define PR_SCHED_CORE_SHARE_FROM	3
+#endif
+
+CKPT_FIXTURE(caller);
+
+/* Tasks would share a core with it, and with nobody else. */
+TEST_F_TIMEOUT(caller, core_scheduling, CKPT_TIMEOUT)
+{
+	struct ckpt_how how = { .target = CKPT_SUBTREE, .kill = true };
+	struct ckpt_run run;
+
+	if (prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, 0, 0))
+		SKIP(return, "no core scheduling (errno %d)", errno);
+	/* back to what our parent has: nothing */
+	ASSERT_EQ(0, prctl(PR_SCHED_CORE, PR_SCHED_CORE_SHARE_FROM, getppid(), 0, 0));
+	ckpt_init(&run, &how);
+	ASSERT_EQ(0, ckpt_start(&run, "plain"));
+	ASSERT_EQ(0, ckpt_checkpoint(&run));
+	run.pid = 0;
+	ASSERT_EQ(0, prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, 0, 0));
+	EXPECT_EQ(-EOPNOTSUPP, ckpt_restart(&run));
+	EXPECT_LE(1, ckpt_log_has(&run, "core scheduling")) ckpt_print(&run, "log");
+	ASSERT_EQ(0, prctl(PR_SCHED_CORE, PR_SCHED_CORE_SHARE_FROM, getppid(), 0, 0));
+	EXPECT_LT(0, ckpt_restart(&run));
+	EXPECT_EQ(0, ckpt_finish(&run));
+	EXPECT_EQ(0, ckpt_cleanup(&run));
+}
+
+SUBJECT(failing)
+{
+	write_file("/proc/self/make-it-fail", "1");
+	subject_ready();
+	subject_wait("go");
+}
+
+TEST_F_TIMEOUT(caller, fault_injection, CKPT_TIMEOUT)
+{
+	if (access("/proc/self/make-it-fail", F_OK))
+		SKIP(return, "no fault injection");
+	ASSERT_EQ(0, ckpt_refused("failing", "fault injection", NULL));
 }
 
 CKPT_TEST_MAIN

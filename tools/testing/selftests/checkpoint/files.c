@@ -8,8 +8,6 @@
 #include <linux/sched.h>
 #include <pthread.h>
 #include <sched.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -547,7 +545,6 @@ SUBJECT(locks)
 
 REFUSED_SUBJECT(socket, socket(AF_UNIX, SOCK_STREAM, 0))
 REFUSED_SUBJECT(socket_inet, socket(AF_INET, SOCK_DGRAM, 0))
-REFUSED_SUBJECT(epoll, epoll_create1(0))
 REFUSED_SUBJECT(procfile, open("/proc/self/maps", O_RDONLY))
 REFUSED_SUBJECT(pidfd, ckpt_pidfd(getpid()))
 
@@ -573,11 +570,6 @@ TEST_F_TIMEOUT(refused, socket, CKPT_TIMEOUT)
 {
 	ASSERT_EQ(0, ckpt_refused("socket", "socket", "fd 5"));
 	ASSERT_EQ(0, ckpt_refused("socket_inet", "socket", "fd 5"));
-}
-
-TEST_F_TIMEOUT(refused, epoll, CKPT_TIMEOUT)
-{
-	ASSERT_EQ(0, ckpt_refused("epoll", "eventpoll", "fd 5"));
 }
 
 TEST_F_TIMEOUT(refused, procfile, CKPT_TIMEOUT)

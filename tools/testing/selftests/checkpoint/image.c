@@ -6,8 +6,17 @@
  */
 #define _GNU_SOURCE
 #include <elf.h>
+#include <linux/filter.h>
+#include <linux/prctl.h>
+#include <linux/seccomp.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <time.h>
 
 #include "../kselftest_harness.h"
@@ -170,6 +179,33 @@ static void add_timer(int signo, long first, long interval)
 	CHECK_EQ(0, syscall(SYS_timer_settime, id, 0, &spec, NULL));
 }
 
+static void add_filter(void)
+{
+	struct sock_filter allow[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { 2, allow };
+
+	CHECK_EQ(0, syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog));
+}
+
+/* An instance that watches all of them, and is watched itself. */
+static void add_events(const sigset_t *set)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.u64 = 5 };
+	struct itimerspec spec = { .it_value = { 1000, 1 } };
+	int ep = epoll_create1(0), top = epoll_create1(0), fds[3], i;
+
+	fds[0] = eventfd(3, 0);
+	fds[1] = timerfd_create(CLOCK_MONOTONIC, 0);
+	fds[2] = signalfd(-1, set, 0);
+	CHECK_EQ(0, timerfd_settime(fds[1], 0, &spec, NULL));
+	for (i = 0; i < 3; i++)
+		CHECK_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, fds[i], &event));
+	CHECK_EQ(0, epoll_ctl(top, EPOLL_CTL_ADD, ep, &event));
+}
+
 SUBJECT(rich)
 {
 	int fds[2], file, deleted;
@@ -195,6 +231,10 @@ SUBJECT(rich)
 	/* one with a signal that is pending, and is to start it again */
 	add_timer(SIGUSR2, 1000, 0);
 	add_timer(SIGUSR1, 0, 1000);
+	add_events(&set);
+	CHECK_EQ(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	add_filter();
+	add_filter();
 	zombie = fork();
 	if (!zombie)
 		_exit(3);
@@ -825,6 +865,10 @@ TEST_F_TIMEOUT(image, tasks, CKPT_TIMEOUT)
 	B(CKPT_REC_TASK_OBJS, ckpt_task_objs, p->mm = p->files);
 	B(CKPT_REC_TASK_OBJS, ckpt_task_objs, p->files = p->fs);
 	B(CKPT_REC_TASK_OBJS, ckpt_task_objs, p->fs = p->mm);
+	B(CKPT_REC_TASK_OBJS, ckpt_task_objs, p->sighand = 0);
+	B(CKPT_REC_TASK_OBJS, ckpt_task_objs, p->sighand = p->mm);
+	B(CKPT_REC_TASK_OBJS, ckpt_task_objs, p->sem_undo = 999999);
+	B(CKPT_REC_TASK_OBJS, ckpt_task_objs, p->sem_undo = p->sighand);
 	B(CKPT_REC_TASK_OBJS, ckpt_task_objs, p->reserved = 1);
 	B(CKPT_REC_TASK, ckpt_task, p->jobctl = ~0U);
 	B(CKPT_REC_TASK, ckpt_task, p->pdeath_signal = 65);
@@ -834,6 +878,44 @@ TEST_F_TIMEOUT(image, tasks, CKPT_TIMEOUT)
 	B(CKPT_REC_TASK, ckpt_task, p->exit_signal = SIGTERM);
 	B(CKPT_REC_TASK, ckpt_task, p->oom_score_adj = 100000);
 	B(CKPT_REC_TASK, ckpt_task, p->child_subreaper = 2);
+	B(CKPT_REC_TASK, ckpt_task, p->flags = ~0U);
+	/* only the dead have it */
+	B(CKPT_REC_TASK, ckpt_task, p->flags |= CKPT_TASK_F_DUMPABLE);
+	B(CKPT_REC_TASK, ckpt_task, p->fault_nr = 33);
+	B(CKPT_REC_TASK, ckpt_task, p->fault_code = 1ULL << 32);
+	B(CKPT_REC_TASK, ckpt_task, p->oom_score_adj_min = -1001);
+	B(CKPT_REC_TASK, ckpt_task, p->oom_score_adj_min = INT32_MAX);
+	B(CKPT_REC_TASK, ckpt_task, p->flags = ~0U);
+	B(CKPT_REC_TASK, ckpt_task, p->ptracer = -2);
+	B(CKPT_REC_TASK, ckpt_task, p->ptracer = INT32_MIN);
+	B(CKPT_REC_TASK, ckpt_task, p->ptracer = INT32_MAX);
+	B(CKPT_REC_TASK, ckpt_task, p->spec_store_bypass = ~0U);
+	B(CKPT_REC_TASK, ckpt_task, p->spec_store_bypass = PR_SPEC_PRCTL);
+	B(CKPT_REC_TASK, ckpt_task, p->spec_indirect_branch = PR_SPEC_DISABLE);
+	B(CKPT_REC_TASK, ckpt_task,
+	  p->spec_l1d_flush = PR_SPEC_PRCTL | PR_SPEC_ENABLE | PR_SPEC_DISABLE);
+	B(CKPT_REC_TASK, ckpt_task, p->arch_flags = ~0U);
+	B(CKPT_REC_TASK, ckpt_task, p->dispatch_offset = 1);
+	B(CKPT_REC_TASK, ckpt_task, p->dispatch_selector = 1);
+	B(CKPT_REC_TASK, ckpt_task,
+	  p->flags |= CKPT_TASK_F_DISPATCH; p->dispatch_selector = ~0ULL);
+	B(CKPT_REC_TASK, ckpt_task,
+	  p->flags |= CKPT_TASK_F_DISPATCH; p->dispatch_offset = ~0ULL;
+	  p->dispatch_len = 2);
+	B(CKPT_REC_TASK, ckpt_task, p->vfork_waiter = 1);
+	/* that is itself */
+	B(CKPT_REC_TASK, ckpt_task, p->flags |= CKPT_TASK_F_VFORKED);
+	B(CKPT_REC_TASK, ckpt_task, p->flags |= CKPT_TASK_F_VFORKED;
+	  p->vfork_waiter = 77777);
+	B(CKPT_REC_RESTART_BLOCK, ckpt_restart_block, p->fn = 77);
+	B(CKPT_REC_RESTART_BLOCK, ckpt_restart_block,
+	  p->fn = CKPT_RESTART_SIGTIMEDWAIT; p->arg = 1);
+	B(CKPT_REC_RESTART_BLOCK, ckpt_restart_block,
+	  p->fn = CKPT_RESTART_EPOLL; p->arg = 2);
+	B(CKPT_REC_RESTART_BLOCK, ckpt_restart_block,
+	  p->fn = CKPT_RESTART_SEMTIMEDOP; p->remaining_ns = ~0ULL);
+	B(CKPT_REC_RESTART_BLOCK, ckpt_restart_block,
+	  p->fn = CKPT_RESTART_SEMTIMEDOP; p->remaining_ns = 1ULL << 63);
 	B(CKPT_REC_CRED, ckpt_cred, p->ngroups = 1U << 30);
 	B(CKPT_REC_CRED, ckpt_cred, p->reserved = 1);
 	B(CKPT_REC_CRED, ckpt_cred, p->uid = ~0U);
@@ -865,6 +947,14 @@ TEST_F_TIMEOUT(image, tasks, CKPT_TIMEOUT)
 		   p->runtime = ~0ULL);
 	EXPECT_BAD(CKPT_REC_USAGE, 0, struct ckpt_usage_sum, data,
 		   p->inblock = 1);
+	EXPECT_BAD(CKPT_REC_USAGE, 0, struct ckpt_usage_sum, data,
+		   p->runtime = 1ULL << 62);
+	EXPECT_BAD(CKPT_REC_USAGE, 0, struct ckpt_usage_sum, data,
+		   p[0].utime = 1ULL << 61; p[1].stime = p[0].utime);
+	EXPECT_BAD(CKPT_REC_USAGE, 0, struct ckpt_usage_sum, data,
+		   p[2].rchar = 1);
+	EXPECT_BAD(CKPT_REC_USAGE, 0, struct ckpt_usage_sum, data,
+		   p[2].runtime = 1);
 	B(CKPT_REC_MEMPOLICY, ckpt_mempolicy, p->mode = 77);
 	B(CKPT_REC_MEMPOLICY, ckpt_mempolicy, p->flags = ~0U);
 	B(CKPT_REC_MEMPOLICY, ckpt_mempolicy, p->home_node = 0);
@@ -910,9 +1000,116 @@ TEST_F_TIMEOUT(image, tasks, CKPT_TIMEOUT)
 		B(p[1].requeue++);
 	}
 #undef B
+#define F(edit)								\
+	EXPECT_BAD(CKPT_REC_SECCOMP_FILTER, 1, struct ckpt_seccomp_filter, body, edit)
+#define I(edit)								\
+	EXPECT_BAD(CKPT_REC_SECCOMP_FILTER, 1, struct sock_filter, data, edit)
+#define S(edit)								\
+	EXPECT_BAD(CKPT_REC_SECCOMP, 0, struct ckpt_seccomp, body, edit)
+	if (!strcmp(variant->subject, "rich")) {
+		F(p->prev = rec->objref);
+		F(p->prev = 1);
+		F(p->prev = ~0U);
+		F(rec->objref = p->prev);
+		F(rec->objref = 0);
+		F(p->flags = ~0U);
+		F(p->flags = CKPT_SECCOMP_ALL + 1);
+		F(p->len = 0);
+		F(p->len++);
+		F(p->len = ~0U);
+		F(p->len = 1U << 29);
+		F(p->reserved = 1);
+		I(p->code = 0xffff);
+		I(p->k = sizeof(struct seccomp_data));
+		I(p->k = 1);
+		/* the last one does not return */
+		I(p[1] = p[0]);
+		/* what sockets may use, and this may not */
+		I(p->code = BPF_LD | BPF_B | BPF_ABS);
+		I(p->code = BPF_LD | BPF_W | BPF_IND);
+		I(p->code = BPF_JMP | BPF_JA; p->k = ~0U);
+		S(p->mode = SECCOMP_MODE_DISABLED);
+		S(p->mode = SECCOMP_MODE_STRICT);
+		S(p->mode = 3);
+		S(p->mode = ~0U);
+		S(p->filter = 0);
+		S(p->filter = 1);
+		S(p->filter = ~0U);
+	}
+#undef S
+#undef I
+#undef F
 	/* registers, an address in the kernel among them */
 	EXPECT_BAD(CKPT_REC_CPU, 0, uint64_t, data, rec->data_len = 0;
 		   rec->length = sizeof(*rec) + rec->body_len);
+}
+
+static long io_of(pid_t pid, const char *key)
+{
+	char path[64], text[1024], *at;
+
+	snprintf(path, sizeof(path), "/proc/%d/io", pid);
+	if (ckpt_slurp(path, text, sizeof(text)) <= 0)
+		return -1;
+	at = strstr(text, key);
+	return at ? atol(at + strlen(key)) : -1;
+}
+
+/* No less than it was, and little more. */
+#define EXPECT_ON(was, is) do {						\
+	EXPECT_LE(was, is);						\
+	EXPECT_GT((was) + 500, is);					\
+} while (0)
+
+/* Of what no test can use much for sure, the image says it was used. */
+TEST_F_TIMEOUT(image, usage, CKPT_TIMEOUT)
+{
+	struct image im = copy(&self->image);
+	int nr = find(&im, CKPT_REC_USAGE, 0);
+	struct ckpt_usage_sum *sums;
+	struct rusage ru;
+	long seen;
+
+	ASSERT_LE(0, nr);
+	sums = data(record(&im, nr));
+	sums[0].maj_flt = 10000;
+	sums[1].maj_flt = 2000;
+	sums[2].maj_flt = 700;
+	sums[0].nivcsw = 20000;
+	sums[1].nivcsw = 4000;
+	sums[2].nivcsw = 700;
+	sums[0].read_bytes = 30000 * 512;
+	sums[1].inblock = 5000;
+	sums[2].inblock = 600;
+	sums[0].write_bytes = 40000 * 512;
+	sums[1].oublock = 6000;
+	sums[2].oublock = 700;
+	sums[1].read_bytes = 1UL << 40;
+	sums[1].write_bytes = 1UL << 41;
+	sums[0].cancelled_write_bytes = 1UL << 42;
+	seal(&im, nr);
+
+	ASSERT_EQ(0, ftruncate(self->file, 0));
+	ASSERT_EQ(im.size, pwrite(self->file, im.data, im.size, 0));
+	ASSERT_EQ(0, lseek(self->file, 0, SEEK_SET));
+	release(&im);
+	ASSERT_EQ(self->pid, ckpt_restart_from(self->file, 0, self->log))
+		ckpt_print(&self->run, "log");
+	seen = io_of(self->pid, "\nread_bytes: ");
+	if (seen >= 0) {
+		EXPECT_LE(30000 * 512 + (1L << 40), seen);
+		EXPECT_LE(40000 * 512 + (1L << 41),
+			  io_of(self->pid, "\nwrite_bytes: "));
+		EXPECT_LE(1L << 42, io_of(self->pid, "cancelled_write_bytes: "));
+	}
+	kill(-self->pid, SIGKILL);
+	kill(self->pid, SIGKILL);
+	ASSERT_EQ(self->pid, wait4(self->pid, NULL, 0, &ru));
+	end_all(self->pid);
+	EXPECT_ON(12700, ru.ru_majflt);
+	EXPECT_ON(24700, ru.ru_nivcsw);
+	EXPECT_ON(seen >= 0 ? 35600 : 5600, ru.ru_inblock);
+	EXPECT_ON(seen >= 0 ? 46700 : 6700, ru.ru_oublock);
 }
 
 #ifdef __x86_64__
@@ -1086,6 +1283,94 @@ TEST_F_TIMEOUT(image, files, CKPT_TIMEOUT)
 #undef P
 #undef D
 #undef F
+}
+
+/* The open file that is an epoll instance. */
+static uint32_t epoll_file(struct image *im, uint32_t epoll)
+{
+	int i, nr;
+
+	for (i = 0; (nr = find(im, CKPT_REC_FILE, i)) >= 0; i++) {
+		struct ckpt_record *rec = record(im, nr);
+		struct ckpt_file *file = body(rec);
+
+		if (file->kind == CKPT_FILE_EPOLL && file->inode == epoll)
+			return rec->objref;
+	}
+	return 0;
+}
+
+TEST_F_TIMEOUT(image, events, CKPT_TIMEOUT)
+{
+	struct ckpt_epoll_item *items;
+	uint32_t top;
+	int nr;
+
+	if (strcmp(variant->subject, "rich"))
+		return;
+#define E(edit)	EXPECT_BAD(CKPT_REC_EVENTFD, 0, struct ckpt_eventfd, body, edit)
+#define T(edit)	EXPECT_BAD(CKPT_REC_TIMERFD, 0, struct ckpt_timerfd, body, edit)
+#define S(edit)	EXPECT_BAD(CKPT_REC_SIGNALFD, 0, struct ckpt_signalfd, body, edit)
+#define P(edit)	EXPECT_BAD(CKPT_REC_EPOLL, 0, struct ckpt_epoll, body, edit)
+#define I(edit)	EXPECT_BAD(CKPT_REC_EPOLL_ITEMS, 0, struct ckpt_epoll_item, data, edit)
+#define N(edit)	EXPECT_BAD(CKPT_REC_EPOLL_ITEMS, 0, struct ckpt_epoll_items, body, edit)
+	E(p->flags = ~0U);
+	E(p->reserved = 1);
+	T(p->clock = CLOCK_TAI);
+	T(p->clock = -6);
+	T(p->clock = CLOCK_PROCESS_CPUTIME_ID);
+	T(p->flags = ~0U);
+	T(p->flags |= CKPT_TIMERFD_ABSOLUTE);
+	T(p->flags |= CKPT_TIMERFD_EXPIRED);
+	T(p->flags |= CKPT_TIMERFD_EXPIRED; p->ticks = 1);
+	T(p->flags |= CKPT_TIMERFD_CANCEL);
+	T(p->flags |= CKPT_TIMERFD_CANCELED);
+	T(p->flags &= ~CKPT_TIMERFD_ARMED);
+	T(p->clock = CLOCK_REALTIME; p->flags |= CKPT_TIMERFD_CANCELED);
+	T(p->clock = CLOCK_REALTIME; p->flags |= CKPT_TIMERFD_ABSOLUTE; p->expires = 0);
+	T(p->clock = CLOCK_REALTIME_ALARM);
+	T(p->expires = INT64_MIN);
+	T(p->interval = ~0ULL);
+	T(p->settime_flags = ~0U);
+	T(p->reserved = 1);
+	S(p->mask = ~0ULL);
+	S(p->mask |= 1ULL << (SIGKILL - 1));
+	P(p->uid = ~0U);
+	P(p->busy_poll_usecs = ~0U);
+	P(p->busy_poll_budget = ~0U);
+	P(p->prefer_busy_poll = 2);
+	N(p->nr = 0);
+	N(p->nr = 3);
+	N(p->nr = ~0U);
+	N(p->reserved = 1);
+	I(p->epoll = 0);
+	I(p->epoll = p->file);
+	I(p->file = 0);
+	I(p->file = 999999);
+	I(p->file = p->epoll);
+	I(p->fd = -1);
+	I(p->events = 0);
+	I(p->events = EPOLLIN);
+	I(p->events |= EPOLLEXCLUSIVE | EPOLLPRI);
+	I(p->events = EPOLLET);
+	I(p->told = ~0U);
+	I(p->told = EPOLLIN; p->events &= ~EPOLLET);
+	I(p->reserved = 1);
+	/* twice the same; one that watches itself, and by way of another */
+	I(p[1] = p[0]);
+	I(p[0].file = p[3].file);
+	nr = find(&self->image, CKPT_REC_EPOLL_ITEMS, 0);
+	ASSERT_LE(0, nr);
+	items = data(record(&self->image, nr));
+	top = epoll_file(&self->image, items[3].epoll);
+	ASSERT_NE(0, top);
+	I(p[0].file = top);
+#undef N
+#undef I
+#undef P
+#undef S
+#undef T
+#undef E
 }
 
 TEST_F_TIMEOUT(image, trailer, CKPT_TIMEOUT)

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <sys/epoll.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
@@ -257,6 +258,101 @@ SUBJECT(msgsnd)
 		;
 }
 
+/* ---- epoll ---- */
+
+static int ep, ends[2];
+
+static void make_epoll(void)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = 77 };
+
+	ep = epoll_create1(0);
+	CHECK(ep >= 0);
+	CHECK_EQ(0, pipe(ends));
+	CHECK_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, ends[0], &event));
+}
+
+static void write_byte(void)
+{
+	CHECK_EQ(1, write(ends[1], "x", 1));
+}
+
+static void wait_for_byte(int timeout)
+{
+	struct epoll_event event = {};
+
+	make_epoll();
+	begin(write_byte);
+	CHECK_EQ(1, epoll_wait(ep, &event, 1, timeout));
+	CHECK_EQ(77, event.data.u64);
+	end();
+}
+
+SUBJECT(epoll_wait)
+{
+	wait_for_byte(-1);
+}
+
+SUBJECT(epoll_wait_timed)
+{
+	wait_for_byte(CKPT_PATIENCE * 1000);
+}
+
+SUBJECT(epoll_wait_ends)
+{
+	struct epoll_event event;
+
+	make_epoll();
+	begin(NULL);
+	CHECK_EQ(0, epoll_wait(ep, &event, 1, WAIT_MS));
+	end_timed();
+}
+
+/* A handler ends it, with the mask of the call, and then there is the old one. */
+static volatile int handled;
+
+static void count(int sig)
+{
+	handled++;
+}
+
+static void wait_for_handler(int timeout)
+{
+	struct sigaction sa = { .sa_handler = count, .sa_flags = SA_RESTART };
+	struct epoll_event event;
+	sigset_t set, none;
+
+	make_epoll();
+	CHECK_EQ(0, sigaction(SIGUSR1, &sa, NULL));
+	/* for the thread that sends it, too */
+	block_usr1(&set);
+	sigemptyset(&none);
+	begin(send_usr1);
+	CHECK_EQ(-1, epoll_pwait(ep, &event, 1, timeout, &none));
+	CHECK_EQ(EINTR, errno);
+	CHECK_EQ(1, handled);
+	CHECK_EQ(0, pthread_sigmask(SIG_BLOCK, NULL, &set));
+	CHECK_EQ(1, sigismember(&set, SIGUSR1));
+	end();
+}
+
+SUBJECT(epoll_pwait_handler)
+{
+	wait_for_handler(-1);
+}
+
+SUBJECT(epoll_pwait_timed)
+{
+	wait_for_handler(CKPT_PATIENCE * 1000);
+}
+
+/* Refused for another reason, and so to be left as it was. */
+SUBJECT(epoll_refused)
+{
+	CHECK(open("/proc/self/maps", O_RDONLY) >= 0);
+	wait_for_byte(CKPT_PATIENCE * 1000);
+}
+
 /* ---- tests ---- */
 
 static void remove_objects(void)
@@ -300,5 +396,18 @@ CKPT_ROUNDTRIP(inprogress, semtimedop);
 CKPT_ROUNDTRIP(inprogress, semtimedop_ends);
 CKPT_ROUNDTRIP(inprogress, msgrcv);
 CKPT_ROUNDTRIP(inprogress, msgsnd);
+CKPT_ROUNDTRIP(inprogress, epoll_wait);
+CKPT_ROUNDTRIP(inprogress, epoll_wait_timed);
+CKPT_ROUNDTRIP(inprogress, epoll_wait_ends);
+CKPT_ROUNDTRIP(inprogress, epoll_pwait_handler);
+CKPT_ROUNDTRIP(inprogress, epoll_pwait_timed);
+
+/* What is refused goes on to wait as well. */
+CKPT_FIXTURE(goes_on);
+
+TEST_F_TIMEOUT(goes_on, epoll_refused, CKPT_TIMEOUT)
+{
+	ASSERT_EQ(0, ckpt_refused("epoll_refused", "/maps", NULL));
+}
 
 CKPT_TEST_MAIN

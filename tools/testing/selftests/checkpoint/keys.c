@@ -84,6 +84,22 @@ TEST_F_TIMEOUT(keys_refused, named, CKPT_TIMEOUT)
 	ASSERT_EQ(0, ckpt_refused("named", "session keyring", NULL));
 }
 
+/* Nothing is in it, and nothing may be put into it. */
+SUBJECT(restricted)
+{
+	CHECK(join_session(NULL) > 0);
+	CHECK_EQ(0, syscall(SYS_keyctl, KEYCTL_RESTRICT_KEYRING,
+			    KEY_SPEC_SESSION_KEYRING, NULL, NULL, 0));
+	CHECK_EQ(-1, new_key("more", KEY_SPEC_SESSION_KEYRING));
+	subject_point();
+	CHECK_EQ(-1, new_key("more", KEY_SPEC_SESSION_KEYRING));
+}
+
+TEST_F_TIMEOUT(keys_refused, restricted, CKPT_TIMEOUT)
+{
+	ASSERT_EQ(0, ckpt_refused("restricted", "session keyring", NULL));
+}
+
 /* Two sessions would become one. */
 SUBJECT(child)
 {

@@ -323,6 +323,46 @@ SUBJECT(sighand_sibling)
 	CHECK_EQ(1, handled);
 }
 
+/* Of a process whose leader is dead, by whom signals are sent to it. */
+static atomic_int dying;
+
+static int outlives_leader(void *arg)
+{
+	while (dying)
+		raw_sleep();
+	gets_signal(arg);
+	raw(SYS_exit_group, 0, 0, 0, 0);
+	return 0;
+}
+
+static int dies(void *arg)
+{
+	CHILD_CHECK(clone(outlives_leader, arg,
+			  SHARES_HANDLERS | CLONE_THREAD, NULL) > 0);
+	return 0;
+}
+
+SUBJECT(sighand_dead_leader)
+{
+	void *stack = stack_top();
+	pid_t child;
+
+	set_handler(old_handler);
+	dying = 1;
+	child = clone(dies, stack_top(),
+		      SHARES_HANDLERS | CLONE_CHILD_CLEARTID | SIGCHLD, stack,
+		      NULL, NULL, &dying);
+	CHECK(child > 0);
+	wait_step(&board.here, 1);
+	subject_point();
+	set_handler(new_handler);
+	board.step = 1;
+	wait_step(&board.left, 1);
+	CHECK_EQ(1, handled);
+	board.step = 2;
+	join_status(child);
+}
+
 /* ---- descriptors, and root, working directory and umask ---- */
 
 static int new_fd;
@@ -476,6 +516,7 @@ CKPT_ROUNDTRIP(sharing, vm_orphans);
 CKPT_ROUNDTRIP(sharing, vm_grandchild);
 CKPT_ROUNDTRIP(sharing, sighand);
 CKPT_ROUNDTRIP(sharing, sighand_sibling);
+CKPT_ROUNDTRIP(sharing, sighand_dead_leader);
 CKPT_ROUNDTRIP(sharing, files_only);
 CKPT_ROUNDTRIP(sharing, fs_only);
 CKPT_ROUNDTRIP(sharing, files_and_fs);

@@ -4,6 +4,7 @@
  * tells: it goes on from where it was, and nothing counts twice.
  */
 #define _GNU_SOURCE
+#include <linux/capability.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -447,6 +448,86 @@ TEST_F_TIMEOUT(limited, restarter, CKPT_TIMEOUT)
 	run.pid = 0;
 	EXPECT_LT(0, ckpt_restart(&run));
 	ASSERT_EQ(0, setrlimit(RLIMIT_CPU, &was));
+	EXPECT_EQ(0, ckpt_finish(&run));
+	ASSERT_EQ(0, ckpt_cleanup(&run));
+}
+
+/* Used up much, and needs a privilege to be restarted. */
+SUBJECT(costly)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	struct rusage ru;
+	pthread_t thread;
+	pid_t pid;
+
+	CHECK(fd >= 0);
+	CHECK_EQ(4, write(fd, "-500", 4));
+	close(fd);
+	burn(2 * SEC);
+	fault(16384);
+	CHECK_EQ(0, pthread_create(&thread, NULL, dead_thread, NULL));
+	CHECK_EQ(0, pthread_join(thread, NULL));
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid) {
+		burn(SEC);
+		_exit(0);
+	}
+	subject_join(pid);
+	CHECK_EQ(0, getrusage(RUSAGE_SELF, &ru));
+	CHECK(ru.ru_maxrss >= 64 << 10);
+	CHECK(cpu_ns(&ru) >= 2 * SEC);
+	CHECK(ru.ru_minflt >= 20000);
+	subject_point();
+}
+
+static void drop_cap(int cap)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &head, data))
+		_exit(90);
+	data[cap / 32].effective &= ~(1U << cap % 32);
+	data[cap / 32].permitted &= ~(1U << cap % 32);
+	if (syscall(SYS_capset, &head, data))
+		_exit(91);
+}
+
+/* Who tries in vain is told what that has cost, and no more. */
+TEST_F_TIMEOUT(limited, failed, CKPT_TIMEOUT)
+{
+	struct ckpt_run run;
+	struct rusage ru;
+	int status, fd, log;
+	pid_t pid;
+
+	ckpt_init(&run, &(struct ckpt_how) { .kill = true });
+	ASSERT_EQ(0, ckpt_start(&run, "costly"));
+	ASSERT_EQ(0, ckpt_checkpoint(&run));
+	run.pid = 0;
+	fd = ckpt_open(&run, "image", O_RDONLY);
+	log = ckpt_open(&run, "log", O_CREAT | O_TRUNC | O_WRONLY);
+	pid = fork();
+	if (!pid) {
+		drop_cap(CAP_SYS_RESOURCE);
+		if (ckpt_restart_from(fd, 0, log) != -EACCES)
+			_exit(1);
+		getrusage(RUSAGE_CHILDREN, &ru);
+		_exit(cpu_ns(&ru) >= SEC ? 2 :
+		      ru.ru_maxrss >= 48 << 10 ? 3 :
+		      ru.ru_minflt < 0 || ru.ru_minflt >= 10000 ? 4 :
+		      ru.ru_nvcsw < 0 || ru.ru_nvcsw >= 150 ? 5 :
+		      ru.ru_inblock < 0 || ru.ru_oublock < 0 ? 6 : 0);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(0, WEXITSTATUS(status)) ckpt_print(&run, "log");
+	close(fd);
+	close(log);
+	ASSERT_LT(0, ckpt_restart(&run)) ckpt_print(&run, "log");
 	EXPECT_EQ(0, ckpt_finish(&run));
 	ASSERT_EQ(0, ckpt_cleanup(&run));
 }
