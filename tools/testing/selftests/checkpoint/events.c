@@ -27,7 +27,7 @@
 #define MOST		800L		/* what is left of it, at least */
 
 /* A line of /proc/self/fdinfo, without its name. */
-static void fdinfo(int fd, const char *name, char *buf, size_t size)
+static void read_fdinfo(int fd, const char *name, char *buf, size_t size)
 {
 	static char text[1 << 16];
 	char path[64], *line;
@@ -225,7 +225,7 @@ SUBJECT(timerfd_clocks)
 		if (fds[i] < 0)
 			continue;
 		snprintf(want, sizeof(want), " %d", clocks[i]);
-		fdinfo(fds[i], "clockid:", line, sizeof(line));
+		read_fdinfo(fds[i], "clockid:", line, sizeof(line));
 		CHECK(!strcmp(want, line));
 		CHECK_EQ(O_RDWR | O_NONBLOCK, fcntl(fds[i], F_GETFL));
 		CHECK_EQ(O_RDWR, fcntl(off[i], F_GETFL));
@@ -264,11 +264,11 @@ SUBJECT(timerfd_absolute)
 	CHECK(left(during, NULL) >= left(until, NULL));
 	CHECK(left(during, NULL) > MOST * SEC);
 	CHECK(left(mono, NULL) > MOST * SEC);
-	fdinfo(until, "settime flags:", line, sizeof(line));
+	read_fdinfo(until, "settime flags:", line, sizeof(line));
 	CHECK(!strcmp(" 01", line));
-	fdinfo(during, "settime flags:", line, sizeof(line));
+	read_fdinfo(during, "settime flags:", line, sizeof(line));
 	CHECK(!strcmp(" 00", line));
-	fdinfo(mono, "settime flags:", line, sizeof(line));
+	read_fdinfo(mono, "settime flags:", line, sizeof(line));
 	CHECK(!strcmp(" 01", line));
 	check_empty(until);
 	check_empty(during);
@@ -386,7 +386,7 @@ SUBJECT(timerfd_canceled)
 	CHECK(left(canceled, NULL) > MOST * SEC);
 	check_empty(told);
 	check_empty(never);
-	fdinfo(later, "settime flags:", line, sizeof(line));
+	read_fdinfo(later, "settime flags:", line, sizeof(line));
 	CHECK(!strcmp(" 03", line));
 	/* a restart does not set the clock */
 	check_empty(later);
@@ -425,15 +425,15 @@ SUBJECT(signalfd_mask)
 	CHECK(few >= 0 && many >= 0);
 	sigdelset(&set_, SIGRTMIN + 2);
 	CHECK_EQ(few, signalfd(few, &set_, 0));
-	fdinfo(few, "sigmask:", was[0], sizeof(was[0]));
-	fdinfo(many, "sigmask:", was[1], sizeof(was[1]));
+	read_fdinfo(few, "sigmask:", was[0], sizeof(was[0]));
+	read_fdinfo(many, "sigmask:", was[1], sizeof(was[1]));
 	CHECK_EQ(0, sigqueue(getpid(), SIGRTMIN + 1, (union sigval) { 42 }));
 	CHECK_EQ(0, sigqueue(getpid(), SIGRTMIN + 2, (union sigval) { 43 }));
 	CHECK_EQ(0, sigqueue(getpid(), SIGRTMIN + 3, (union sigval) { 44 }));
 	subject_point();
-	fdinfo(few, "sigmask:", line, sizeof(line));
+	read_fdinfo(few, "sigmask:", line, sizeof(line));
 	CHECK(!strcmp(was[0], line));
-	fdinfo(many, "sigmask:", line, sizeof(line));
+	read_fdinfo(many, "sigmask:", line, sizeof(line));
 	CHECK(!strcmp(was[1], line));
 	CHECK_EQ(O_RDWR | O_NONBLOCK, fcntl(few, F_GETFL));
 	CHECK_EQ(O_RDWR, fcntl(many, F_GETFL));
@@ -506,10 +506,12 @@ static void expect_item(int ep, int fd, uint32_t events, uint64_t data)
 	char name[32], line[128];
 	unsigned long long seen_data;
 	unsigned int seen_events;
+	int n;
 
 	snprintf(name, sizeof(name), "tfd: %8d", fd);
-	fdinfo(ep, name, line, sizeof(line));
-	CHECK_EQ(2, sscanf(line, " events: %x data: %llx", &seen_events, &seen_data));
+	read_fdinfo(ep, name, line, sizeof(line));
+	n = sscanf(line, " events: %x data: %llx", &seen_events, &seen_data);
+	CHECK_EQ(2, n);
 	CHECK_EQ(events | EPOLLERR | EPOLLHUP, seen_events);
 	CHECK_EQ(data, seen_data);
 }
@@ -631,7 +633,7 @@ SUBJECT(epoll_oneshot)
 	add(ep, armed, EPOLLIN | EPOLLONESHOT, 2);
 	subject_point();
 	snprintf(name, sizeof(name), "tfd: %8d", disarmed);
-	fdinfo(ep, name, line, sizeof(line));
+	read_fdinfo(ep, name, line, sizeof(line));
 	CHECK(!strncmp(line, " events: 40000000 ", 18));
 	expect_none(ep);
 	put(disarmed, 1);
@@ -663,9 +665,9 @@ SUBJECT(epoll_flags)
 	add(ep, wakeup, EPOLLIN | EPOLLWAKEUP, 2);
 	add(ep, none, 0, 3);
 	snprintf(name, sizeof(name), "tfd: %8d", wakeup);
-	fdinfo(ep, name, was, sizeof(was));
+	read_fdinfo(ep, name, was, sizeof(was));
 	subject_point();
-	fdinfo(ep, name, line, sizeof(line));
+	read_fdinfo(ep, name, line, sizeof(line));
 	CHECK(!strncmp(was, line, strcspn(was, "p")));
 	expect_item(ep, exclusive, EPOLLIN | EPOLLET | EPOLLEXCLUSIVE, 1);
 	expect_item(ep, none, 0, 3);

@@ -250,22 +250,81 @@ FIXTURE_VARIANT(manifest)
 	.members = _name##_members,				\
 	.nr = ARRAY_SIZE(_name##_members)
 
-FIXTURE_VARIANT_ADD(manifest, task_struct) { MANIFEST(task_struct) };
-FIXTURE_VARIANT_ADD(manifest, sched_entity) { MANIFEST(sched_entity) };
-FIXTURE_VARIANT_ADD(manifest, signal_struct) { MANIFEST(signal_struct) };
-FIXTURE_VARIANT_ADD(manifest, k_itimer) { MANIFEST(k_itimer) };
-FIXTURE_VARIANT_ADD(manifest, sighand_struct) { MANIFEST(sighand_struct) };
-FIXTURE_VARIANT_ADD(manifest, mm_struct) { MANIFEST(mm_struct) };
-FIXTURE_VARIANT_ADD(manifest, vm_area_struct) { MANIFEST(vm_area_struct) };
-FIXTURE_VARIANT_ADD(manifest, cred) { MANIFEST(cred) };
-FIXTURE_VARIANT_ADD(manifest, fs_struct) { MANIFEST(fs_struct) };
-FIXTURE_VARIANT_ADD(manifest, files_struct) { MANIFEST(files_struct) };
-FIXTURE_VARIANT_ADD(manifest, fdtable) { MANIFEST(fdtable) };
+FIXTURE_VARIANT_ADD(manifest, task_struct)
+{
+	MANIFEST(task_struct)
+};
+
+FIXTURE_VARIANT_ADD(manifest, sched_entity)
+{
+	MANIFEST(sched_entity)
+};
+
+FIXTURE_VARIANT_ADD(manifest, signal_struct)
+{
+	MANIFEST(signal_struct)
+};
+
+FIXTURE_VARIANT_ADD(manifest, k_itimer)
+{
+	MANIFEST(k_itimer)
+};
+
+FIXTURE_VARIANT_ADD(manifest, sighand_struct)
+{
+	MANIFEST(sighand_struct)
+};
+
+FIXTURE_VARIANT_ADD(manifest, mm_struct)
+{
+	MANIFEST(mm_struct)
+};
+
+FIXTURE_VARIANT_ADD(manifest, vm_area_struct)
+{
+	MANIFEST(vm_area_struct)
+};
+
+FIXTURE_VARIANT_ADD(manifest, cred)
+{
+	MANIFEST(cred)
+};
+
+FIXTURE_VARIANT_ADD(manifest, fs_struct)
+{
+	MANIFEST(fs_struct)
+};
+
+FIXTURE_VARIANT_ADD(manifest, files_struct)
+{
+	MANIFEST(files_struct)
+};
+
+FIXTURE_VARIANT_ADD(manifest, fdtable)
+{
+	MANIFEST(fdtable)
+};
+
 #ifdef __x86_64__
-FIXTURE_VARIANT_ADD(manifest, thread_info) { MANIFEST(thread_info) };
-FIXTURE_VARIANT_ADD(manifest, thread_struct) { MANIFEST(thread_struct) };
-FIXTURE_VARIANT_ADD(manifest, fpu) { MANIFEST(fpu) };
-FIXTURE_VARIANT_ADD(manifest, mm_context_t) { MANIFEST(mm_context_t) };
+FIXTURE_VARIANT_ADD(manifest, thread_info)
+{
+	MANIFEST(thread_info)
+};
+
+FIXTURE_VARIANT_ADD(manifest, thread_struct)
+{
+	MANIFEST(thread_struct)
+};
+
+FIXTURE_VARIANT_ADD(manifest, fpu)
+{
+	MANIFEST(fpu)
+};
+
+FIXTURE_VARIANT_ADD(manifest, mm_context_t)
+{
+	MANIFEST(mm_context_t)
+};
 #endif
 
 FIXTURE_SETUP(manifest)
