@@ -590,6 +590,52 @@ TEST_F_TIMEOUT(seccomp_caller, listener, CKPT_TIMEOUT)
 	ASSERT_EQ(0, ckpt_refused("listener", "seccomp", NULL));
 }
 
+/*
+ * Somebody outside of the target has the descriptor: no descriptor is refused,
+ * but the filter. It is another program, else memory of the harness were shared.
+ */
+SUBJECT(listener_outside)
+{
+	struct sock_filter insns[] = FILTER(SYS_tuxcall, 7, SECCOMP_RET_USER_NOTIF);
+	pid_t pid, outside;
+	int fd, told[2];
+	char c;
+
+	CHECK_EQ(0, pipe2(told, O_CLOEXEC));
+	no_new_privs();
+	fd = add_filter(SECCOMP_FILTER_FLAG_NEW_LISTENER, insns, ARRAY_SIZE(insns));
+	CHECK(fd >= 0);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid) {
+		/* that one is no descendant as soon as this one is gone */
+		outside = fork();
+		CHECK(outside >= 0);
+		if (outside)
+			_exit(0);
+		outside = getpid();
+		CHECK_EQ(sizeof(outside), write(told[1], &outside, sizeof(outside)));
+		CHECK_EQ(0, fcntl(fd, F_SETFD, 0));
+		execlp("sleep", "sleep", "1000", NULL);
+		_exit(1);
+	}
+	subject_join(pid);
+	close(told[1]);
+	CHECK_EQ(sizeof(outside), read(told[0], &outside, sizeof(outside)));
+	/* until it has become the other program */
+	CHECK_EQ(0, read(told[0], &c, 1));
+	close(told[0]);
+	close(fd);
+	subject_point();
+	CHECK_EQ(0, kill(outside, SIGKILL));
+}
+
+TEST_F_TIMEOUT(seccomp_caller, listener_outside, CKPT_TIMEOUT)
+{
+	ASSERT_EQ(0, ckpt_refused("listener_outside", "seccomp filter with a listener",
+				  NULL));
+}
+
 /* Once it is closed, nobody answers, and that can be saved. */
 SUBJECT(no_listener)
 {
