@@ -382,6 +382,7 @@ static void *waits(void *arg)
 
 SUBJECT(nproc)
 {
+	struct stat st;
 	pid_t pids[2];
 	pthread_t thread;
 	int i;
@@ -404,6 +405,10 @@ SUBJECT(nproc)
 	CHECK(has_processes(2));
 	go = true;
 	CHECK_EQ(0, pthread_join(thread, NULL));
+	/* it is counted for a moment after that, until it is gone from here */
+	do
+		CHECK_EQ(0, stat("/proc/self/task", &st));
+	while (st.st_nlink > 3);
 	CHECK(has_processes(1));
 }
 
