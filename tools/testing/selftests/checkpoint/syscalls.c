@@ -663,17 +663,23 @@ static int sleepers_once(struct sleeper *s, unsigned int nr,
 	return ret;
 }
 
-/* All of these at the same time, as that is what they take. */
+/*
+ * All of these at the same time, as that is what they take; fewer at a time
+ * where the machine is too slow for that.
+ */
 static int sleepers(struct sleeper *s, unsigned int nr,
 		    const struct ckpt_how *how)
 {
-	unsigned int i, tries = 0;
+	unsigned int i, at_once = nr, tries = 0;
 	int ret;
 
 	do {
+		ret = 0;
 		for (i = 0; i < nr; i++)
 			s[i].err = 0;
-		ret = sleepers_once(s, nr, how);
+		for (i = 0; i < nr && !ret; i += at_once)
+			ret = sleepers_once(&s[i], nr - i < at_once ? nr - i : at_once, how);
+		at_once = (at_once + 1) / 2;
 	} while (ret == -ETOOSLOW && ++tries < 5);
 	return ret;
 }
