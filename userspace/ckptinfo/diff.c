@@ -81,7 +81,7 @@ static const char *member_text(struct facts *fs, const struct field *f,
 			       const void *from, const char *what,
 			       const char *owner, char *buf)
 {
-	if (f->format == FMT_REF)
+	if (f->format == FMT_REF || f->format == FMT_LINK)
 		return name_object(fs, (__u32)field_value(f, from), what, owner);
 	return field_text(f, from, buf);
 }
@@ -164,11 +164,20 @@ static void collect_pages(struct facts *fs, const struct rec *rec, const char *m
 	}
 }
 
-/* What belongs to an object, in one line each. */
-static void describe_part(struct facts *fs, const struct rec *rec, const char *owner)
+static void lower(char *to, const char *from)
+{
+	for (; *from; from++)
+		*to++ = *from == '_' ? ' ' : (*from >= 'A' && *from <= 'Z') ?
+			(char)(*from + 'a' - 'A') : *from;
+	*to = '\0';
+}
+
+/* What belongs to an object; @nr parts come before it. */
+static void describe_part(struct facts *fs, const struct rec *rec, int nr,
+			  const char *owner)
 {
 	const struct type *type = type_of(rec->h.type);
-	char *what, *value, *data;
+	char *what, *value, *data, name[32];
 
 	switch (rec->h.type) {
 	case CKPT_REC_PAGES:
@@ -182,10 +191,16 @@ static void describe_part(struct facts *fs, const struct rec *rec, const char *o
 	case CKPT_REC_VMA:
 		what = xasprintf("mapping %#llx", ((const struct ckpt_vma *)rec->body)->start);
 		break;
-	default:
+	case CKPT_REC_FILE_DATA:
 		what = xasprintf("contents at %llu",
 				 ((const struct ckpt_file_data *)rec->body)->offset);
 		break;
+	default:
+		lower(name, ckpt_record_name(rec->h.type));
+		what = xasprintf("%s %d", name, nr);
+		describe(fs, rec, what, owner);
+		free(what);
+		return;
 	}
 	value = fields_text(fs, type->fields, rec->body, what, owner);
 	if (rec->data_len) {
@@ -204,22 +219,15 @@ static void describe_objects(struct facts *fs)
 {
 	size_t i;
 	const struct rec *part;
+	int nr;
 
 	for (i = 0; i < fs->nr_todo; i++) {
 		struct object *obj = fs->todo[i];
 
 		describe(fs, obj->rec, "", obj->name);
-		for (part = obj->parts; part; part = part->next)
-			describe_part(fs, part, obj->name);
+		for (part = obj->parts, nr = 0; part; part = part->next)
+			describe_part(fs, part, nr++, obj->name);
 	}
-}
-
-static void lower(char *to, const char *from)
-{
-	for (; *from; from++)
-		*to++ = *from == '_' ? ' ' : (*from >= 'A' && *from <= 'Z') ?
-			(char)(*from + 'a' - 'A') : *from;
-	*to = '\0';
 }
 
 static void describe_task(struct facts *fs, const struct task *t)

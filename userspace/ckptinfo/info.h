@@ -23,6 +23,7 @@ enum format {
 	FMT_OCTAL,
 	FMT_STRING,	/* array of char */
 	FMT_REF,	/* objref; the type in @ref */
+	FMT_LINK,	/* likewise, of an object that may be defined later */
 	FMT_BYTES,
 	FMT_ZERO,	/* reserved */
 	FMT_COUNT,	/* follows from the data */

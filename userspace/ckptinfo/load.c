@@ -190,6 +190,8 @@ const char *file_kind(__u32 kind)
 		return "signalfd";
 	case CKPT_FILE_EPOLL:
 		return "epoll";
+	case CKPT_FILE_UNIX:
+		return "unix socket";
 	default:
 		return "unknown";
 	}
@@ -201,6 +203,8 @@ const char *file_path(const struct object *file, char *buf)
 
 	if (!file->rec->data_len && body->kind == CKPT_FILE_PIPE)
 		snprintf(buf, FIELD_TEXT, "pipe:[%u]", body->inode);
+	else if (!file->rec->data_len && body->kind == CKPT_FILE_UNIX)
+		snprintf(buf, FIELD_TEXT, "socket:[%u]", body->inode);
 	else if (!file->rec->data_len && body->inode)
 		snprintf(buf, FIELD_TEXT, "inode:[%u]", body->inode);
 	else
@@ -274,7 +278,7 @@ static void check_ref(struct loader *ld, const struct rec *rec, __u32 ref,
 	if (is == type)
 		return;
 	/* what is behind an open file may be several things */
-	if (type == CKPT_REC_INODE && is >= CKPT_REC_PIPE && is <= CKPT_REC_EPOLL)
+	if (type == CKPT_REC_INODE && is >= CKPT_REC_PIPE && is <= CKPT_REC_UNIX)
 		return;
 	bad(ld->img, rec, "%s: object %u is a %s", what, ref, ckpt_record_name(is));
 }
@@ -346,6 +350,34 @@ static void check_pipe(struct loader *ld, const struct rec *rec)
 		bad(ld->img, rec, "its buffers do not add up");
 }
 
+static void check_unix(struct loader *ld, const struct rec *rec)
+{
+	const struct ckpt_unix *u = rec->body;
+
+	if (rec->data_len != u->nr_opts * (__u64)sizeof(struct ckpt_sockopt) +
+	    u->nr_groups * (__u64)sizeof(__u32) + u->addr_len + u->path_len)
+		bad(ld->img, rec, "its options, groups and address do not add up");
+}
+
+static void check_unix_msg(struct loader *ld, const struct rec *rec)
+{
+	const struct ckpt_unix_msg *m = rec->body;
+	__u64 len = (__u64)m->head_len + m->frags_len;
+	__u32 i, ref;
+
+	if (m->consumed > len ||
+	    rec->data_len != m->nr_files * (__u64)sizeof(ref) + len - m->consumed) {
+		bad(ld->img, rec, "its files and bytes do not add up");
+		return;
+	}
+	for (i = 0; i < m->nr_files; i++) {
+		memcpy(&ref, rec->data + i * sizeof(ref), sizeof(ref));
+		if (!ref)
+			bad(ld->img, rec, "file %u is none", i);
+		check_ref(ld, rec, ref, CKPT_REC_FILE, "file");
+	}
+}
+
 static void check_vma(struct loader *ld, const struct rec *rec)
 {
 	const struct ckpt_vma *v = rec->body;
@@ -394,6 +426,12 @@ static void check_own(struct loader *ld, const struct rec *rec)
 	case CKPT_REC_EPOLL_ITEMS:
 		check_count(ld, rec, ((const struct ckpt_epoll_items *)body)->nr,
 			    sizeof(struct ckpt_epoll_item));
+		break;
+	case CKPT_REC_UNIX:
+		check_unix(ld, rec);
+		break;
+	case CKPT_REC_UNIX_MSG:
+		check_unix_msg(ld, rec);
 		break;
 	case CKPT_REC_LOCKS:
 		check_count(ld, rec, ((const struct ckpt_locks *)body)->nr,
@@ -496,24 +534,25 @@ static void add_object(struct loader *ld, struct rec *rec)
 	img->nr_objects++;
 }
 
+/* Of which types of objects a type of records is a part. */
+static const __u32 part_of[NR_COUNTS][2] = {
+	[CKPT_REC_VMA]		= { CKPT_REC_MM },
+	[CKPT_REC_VMA_POLICY]	= { CKPT_REC_MM },
+	[CKPT_REC_PAGES]	= { CKPT_REC_MM },
+	[CKPT_REC_MM_END]	= { CKPT_REC_MM },
+	[CKPT_REC_FILE_DATA]	= { CKPT_REC_INODE },
+	[CKPT_REC_LOCKS]	= { CKPT_REC_FILES, CKPT_REC_FILE },
+	[CKPT_REC_EPOLL_ITEMS]	= { CKPT_REC_FILES },
+	[CKPT_REC_UNIX_MSG]	= { CKPT_REC_UNIX },
+};
+
 static void add_part(struct loader *ld, struct rec *rec)
 {
 	struct object *obj = image_object(ld->img, rec->h.objref);
 	__u32 type = obj ? obj->rec->h.type : 0;
-	bool fits;
 
-	switch (rec->h.type) {
-	case CKPT_REC_FILE_DATA:
-		fits = type == CKPT_REC_INODE;
-		break;
-	case CKPT_REC_LOCKS:
-		fits = type == CKPT_REC_FILES || type == CKPT_REC_FILE;
-		break;
-	default:
-		fits = type == CKPT_REC_MM;
-		break;
-	}
-	if (!fits) {
+	if (!type || (type != part_of[rec->h.type][0] &&
+		      type != part_of[rec->h.type][1])) {
 		bad(ld->img, rec, "belongs to object %u, which is not there or is none for it",
 		    rec->h.objref);
 		free_recs(rec);
@@ -620,6 +659,10 @@ static void load_rec(struct loader *ld, struct rec *rec)
 		add_object(ld, rec);
 		return;
 	}
+	if (type < NR_COUNTS && part_of[type][0]) {
+		add_part(ld, rec);
+		return;
+	}
 	if (type >= 64 && type < NR_COUNTS && ckpt_record_name(type)) {
 		if (!ld->task) {
 			bad(img, rec, "is of no task");
@@ -630,11 +673,6 @@ static void load_rec(struct loader *ld, struct rec *rec)
 		ld->task->last_rec = &rec->next;
 		return;
 	}
-	if (type >= CKPT_REC_VMA && type <= CKPT_REC_MM_END) {
-		add_part(ld, rec);
-		return;
-	}
-
 	if (type == CKPT_REC_HEADER) {
 		img->header = *ckpt_reader_header(ld->reader);
 		img->have_header = true;
@@ -658,6 +696,27 @@ static void load_rec(struct loader *ld, struct rec *rec)
 
 /* ---- the whole -------------------------------------------------------- */
 
+/* References to what may come later. */
+static void check_links(struct image *img, const struct rec *rec)
+{
+	const struct field *f = type_of(rec->h.type)->fields;
+
+	for (; f->name; f++) {
+		const struct object *obj;
+		__u32 ref;
+
+		if (f->format != FMT_LINK)
+			continue;
+		ref = (__u32)field_value(f, rec->body);
+		obj = ref ? image_object(img, ref) : NULL;
+		if (ref && !obj)
+			bad(img, rec, "%s: there is no object %u", f->name, ref);
+		else if (obj && obj->rec->h.type != f->ref)
+			bad(img, rec, "%s: object %u is a %s", f->name, ref,
+			    ckpt_record_name(obj->rec->h.type));
+	}
+}
+
 static void check_whole(struct loader *ld)
 {
 	struct image *img = ld->img;
@@ -672,6 +731,7 @@ static void check_whole(struct loader *ld)
 	for (i = 0; i < img->nr_objects; i++) {
 		struct object *obj = &img->objects[i];
 
+		check_links(img, obj->rec);
 		if (obj->rec->h.type == CKPT_REC_MM && !obj->complete)
 			problem(img, "memory map %u has no end",
 				obj->rec->h.objref);

@@ -20,6 +20,7 @@
 #define COUNT(s, m)	MEMBER(s, m, FMT_COUNT, 0)
 #define ZERO(s, m)	MEMBER(s, m, FMT_ZERO, 0)
 #define REF(s, m, t)	MEMBER(s, m, FMT_REF, CKPT_REC_##t)
+#define LINK(s, m, t)	MEMBER(s, m, FMT_LINK, CKPT_REC_##t)
 
 static const struct field none[] = { { } };
 
@@ -298,6 +299,31 @@ static const struct field epoll_item[] = {
 	ZERO(ckpt_epoll_item, reserved), { }
 };
 
+static const struct field pid_[] = {
+	S(ckpt_pid, nr), X(ckpt_pid, flags), { }
+};
+
+static const struct field unix_[] = {
+	U(ckpt_unix, type), X(ckpt_unix, flags), U(ckpt_unix, state),
+	X(ckpt_unix, shutdown), U(ckpt_unix, err), U(ckpt_unix, backlog),
+	LINK(ckpt_unix, peer, UNIX), REF(ckpt_unix, listener, UNIX),
+	REF(ckpt_unix, peer_pid, PID), S(ckpt_unix, peer_uid),
+	S(ckpt_unix, peer_gid), COUNT(ckpt_unix, nr_groups),
+	COUNT(ckpt_unix, nr_opts), COUNT(ckpt_unix, addr_len),
+	COUNT(ckpt_unix, path_len), U(ckpt_unix, uid), U(ckpt_unix, gid),
+	O(ckpt_unix, mode), S(ckpt_unix, mtime_sec), U(ckpt_unix, mtime_nsec),
+	ZERO(ckpt_unix, reserved), { }
+};
+
+static const struct field unix_msg[] = {
+	REF(ckpt_unix_msg, sender, UNIX), X(ckpt_unix_msg, flags),
+	U(ckpt_unix_msg, head_len), U(ckpt_unix_msg, frags_len),
+	U(ckpt_unix_msg, consumed), U(ckpt_unix_msg, nr_files),
+	REF(ckpt_unix_msg, pid, PID), S(ckpt_unix_msg, uid),
+	S(ckpt_unix_msg, gid), ZERO(ckpt_unix_msg, reserved),
+	U(ckpt_unix_msg, tstamp_ns), { }
+};
+
 static const struct type types[] = {
 	[CKPT_REC_HEADER]	= { .fields = header },
 	[CKPT_REC_TREE]		= { tree, DATA_ARRAY, tree_task, sizeof(struct ckpt_tree_task) },
@@ -317,6 +343,9 @@ static const struct type types[] = {
 	[CKPT_REC_EPOLL_ITEMS]	= {
 		epoll_items, DATA_ARRAY, epoll_item, sizeof(struct ckpt_epoll_item)
 	},
+	[CKPT_REC_UNIX]		= { unix_, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_UNIX_MSG]	= { unix_msg, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_PID]		= { .fields = pid_ },
 	[CKPT_REC_VMA]		= { vma, DATA_STRINGS, NULL, 0 },
 	[CKPT_REC_PAGES]	= { pages, DATA_ARRAY, page_run, sizeof(struct ckpt_page_run) },
 	[CKPT_REC_FILE_DATA]	= { file_data, DATA_BYTES, NULL, 0 },

@@ -81,6 +81,9 @@ static const struct {
 	[CKPT_REC_TIMERFD]	= { "TIMERFD", sizeof(struct ckpt_timerfd) },
 	[CKPT_REC_SIGNALFD]	= { "SIGNALFD", sizeof(struct ckpt_signalfd) },
 	[CKPT_REC_EPOLL]	= { "EPOLL", sizeof(struct ckpt_epoll) },
+	[CKPT_REC_UNIX]		= { "UNIX", sizeof(struct ckpt_unix) },
+	[CKPT_REC_UNIX_MSG]	= { "UNIX_MSG", sizeof(struct ckpt_unix_msg) },
+	[CKPT_REC_PID]		= { "PID", sizeof(struct ckpt_pid) },
 	[CKPT_REC_EPOLL_ITEMS]	= { "EPOLL_ITEMS", sizeof(struct ckpt_epoll_items) },
 	[CKPT_REC_VMA]		= { "VMA", sizeof(struct ckpt_vma) },
 	[CKPT_REC_PAGES]	= { "PAGES", sizeof(struct ckpt_pages) },
@@ -121,7 +124,7 @@ size_t ckpt_record_size(__u32 type)
 bool ckpt_record_is_object(__u32 type)
 {
 	switch (type) {
-	case CKPT_REC_MM ... CKPT_REC_EPOLL:
+	case CKPT_REC_MM ... CKPT_REC_PID:
 	case CKPT_REC_SIGHAND:
 	case CKPT_REC_SECCOMP_FILTER:
 	case CKPT_REC_SEM_UNDO:

@@ -543,7 +543,7 @@ SUBJECT(locks)
 		CHECK_EQ(0, fcntl(5, F_GETFD));				\
 	}
 
-REFUSED_SUBJECT(socket, socket(AF_UNIX, SOCK_STREAM, 0))
+REFUSED_SUBJECT(socket, socket(AF_PACKET, SOCK_DGRAM, 0))
 REFUSED_SUBJECT(socket_inet, socket(AF_INET, SOCK_DGRAM, 0))
 REFUSED_SUBJECT(procfile, open("/proc/self/maps", O_RDONLY))
 REFUSED_SUBJECT(pidfd, ckpt_pidfd(getpid()))

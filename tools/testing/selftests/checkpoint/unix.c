@@ -1,0 +1,1440 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Checkpoint/restart: AF_UNIX sockets, what waits in them, and what is refused
+ * of sockets.
+ */
+#define _GNU_SOURCE
+#include <linux/filter.h>
+#include <linux/sockios.h>
+#include <grp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+#include "../kselftest_harness.h"
+#include "ckpt_util.h"
+
+#ifndef SO_PEERGROUPS
+#define SO_PEERGROUPS	59
+#endif
+#ifndef SO_BUF_LOCK
+#define SO_BUF_LOCK	72
+#endif
+#ifndef SO_PASSPIDFD
+#define SO_PASSPIDFD	76
+#endif
+
+static const int types[] = { SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET };
+
+static char pattern(size_t i)
+{
+	return i * 29 + i / 251 + 3;
+}
+
+static void fill(char *buf, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		buf[i] = pattern(i);
+}
+
+static int get(int fd, int name)
+{
+	socklen_t len = sizeof(int);
+	int val = -1;
+
+	CHECK_EQ(0, getsockopt(fd, SOL_SOCKET, name, &val, &len));
+	return val;
+}
+
+static void set(int fd, int name, int val)
+{
+	CHECK_EQ(0, setsockopt(fd, SOL_SOCKET, name, &val, sizeof(val)));
+}
+
+static int queued(int fd, unsigned long which)
+{
+	int n = -1;
+
+	CHECK_EQ(0, ioctl(fd, which, &n));
+	return n;
+}
+
+static void expect(int fd, const char *want)
+{
+	char buf[64] = "";
+
+	CHECK_EQ(strlen(want), recv(fd, buf, strlen(want), MSG_DONTWAIT));
+	CHECK_MEM(want, buf, strlen(want));
+}
+
+static void expect_empty(int fd)
+{
+	char c;
+
+	CHECK_EQ(-1, recv(fd, &c, 1, MSG_DONTWAIT));
+	CHECK_EQ(EAGAIN, errno);
+}
+
+static void say(int fd, const char *what)
+{
+	CHECK_EQ(strlen(what), send(fd, what, strlen(what), MSG_DONTWAIT));
+}
+
+/* "@NAME" is an abstract address, made unique by our directory. */
+static socklen_t address(struct sockaddr_un *sun, const char *name)
+{
+	size_t len;
+
+	memset(sun, 0, sizeof(*sun));
+	sun->sun_family = AF_UNIX;
+	if (name[0] == '@') {
+		snprintf(sun->sun_path + 1, sizeof(sun->sun_path) - 1, "%s%s",
+			 subject_dir, name);
+		return offsetof(struct sockaddr_un, sun_path) + 1 +
+		       strlen(sun->sun_path + 1);
+	}
+	len = strlen(subject_path(name)) + 1;
+	CHECK(len <= sizeof(sun->sun_path));
+	memcpy(sun->sun_path, subject_path(name), len);
+	return offsetof(struct sockaddr_un, sun_path) + len;
+}
+
+static int bound(int type, const char *name)
+{
+	struct sockaddr_un sun;
+	socklen_t len = address(&sun, name);
+	int fd = socket(AF_UNIX, type, 0);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(0, bind(fd, (void *)&sun, len));
+	return fd;
+}
+
+static int listening(int type, const char *name, int backlog)
+{
+	int fd = bound(type, name);
+
+	CHECK_EQ(0, listen(fd, backlog));
+	return fd;
+}
+
+static int try_connect(int type, const char *name, int flags, int *error)
+{
+	struct sockaddr_un sun;
+	socklen_t len = address(&sun, name);
+	int fd = socket(AF_UNIX, type | flags, 0);
+
+	CHECK(fd >= 0);
+	*error = connect(fd, (void *)&sun, len) ? errno : 0;
+	return fd;
+}
+
+static int connected(int type, const char *name)
+{
+	int error, fd = try_connect(type, name, 0, &error);
+
+	CHECK_EQ(0, error);
+	return fd;
+}
+
+static void check_name(int fd, const char *name, bool peer)
+{
+	struct sockaddr_un sun, want;
+	socklen_t len = sizeof(sun), want_len = offsetof(struct sockaddr_un, sun_path);
+
+	if (name)
+		want_len = address(&want, name);
+	memset(&sun, 0, sizeof(sun));
+	CHECK_EQ(0, peer ? getpeername(fd, (void *)&sun, &len) :
+			   getsockname(fd, (void *)&sun, &len));
+	CHECK_EQ(want_len, len);
+	CHECK_EQ(AF_UNIX, sun.sun_family);
+	if (name)
+		CHECK_MEM(&want, &sun, len);
+}
+
+static void check_works(int a, int b)
+{
+	say(a, "there");
+	expect(b, "there");
+	say(b, "and back");
+	expect(a, "and back");
+	expect_empty(a);
+	expect_empty(b);
+}
+
+/* ---- pairs ---- */
+
+SUBJECT(empty)
+{
+	int fds[3][2], i;
+
+	for (i = 0; i < 3; i++)
+		CHECK_EQ(0, socketpair(AF_UNIX, types[i] | SOCK_CLOEXEC |
+				       (i ? SOCK_NONBLOCK : 0), 0, fds[i]));
+	subject_point();
+	for (i = 0; i < 3; i++) {
+		struct pollfd p = { .fd = fds[i][0], .events = POLLIN | POLLOUT };
+
+		CHECK_EQ(types[i], get(fds[i][0], SO_TYPE));
+		CHECK_EQ(AF_UNIX, get(fds[i][1], SO_DOMAIN));
+		CHECK_EQ(0, get(fds[i][1], SO_ERROR));
+		CHECK_EQ(FD_CLOEXEC, fcntl(fds[i][0], F_GETFD));
+		CHECK_EQ(O_RDWR | (i ? O_NONBLOCK : 0), fcntl(fds[i][1], F_GETFL));
+		CHECK_EQ(1, poll(&p, 1, 0));
+		CHECK_EQ(POLLOUT, p.revents);
+		check_name(fds[i][0], NULL, false);
+		check_name(fds[i][0], NULL, true);
+		check_works(fds[i][0], fds[i][1]);
+		close(fds[i][0]);
+	}
+}
+
+/* Neither bound nor connected. */
+SUBJECT(fresh)
+{
+	char c;
+	int i, fd[3];
+
+	for (i = 0; i < 3; i++)
+		fd[i] = socket(AF_UNIX, types[i], 0);
+	subject_point();
+	for (i = 0; i < 3; i++) {
+		struct sockaddr_un sun;
+		socklen_t len;
+
+		CHECK_EQ(-1, getpeername(fd[i], (void *)&sun, &(socklen_t){ sizeof(sun) }));
+		CHECK_EQ(ENOTCONN, errno);
+		CHECK_EQ(-1, send(fd[i], "x", 1, 0));
+		CHECK_EQ(ENOTCONN, errno);
+		len = address(&sun, i == 1 ? "@fresh1" : i ? "@fresh2" : "@fresh0");
+		CHECK_EQ(0, bind(fd[i], (void *)&sun, len));
+	}
+	CHECK_EQ(-1, recv(fd[1], &c, 1, MSG_DONTWAIT));
+	CHECK_EQ(EAGAIN, errno);
+}
+
+/* Read in part, and more than one page. */
+SUBJECT(stream)
+{
+	static char buf[100000], got[100000];
+	size_t len = 0, have = 0, n;
+	int fds[2], in, out;
+
+	fill(buf, sizeof(buf));
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	for (n = 1; len + n < 90000; n = n * 2 + 1) {
+		CHECK_EQ(n, send(fds[0], buf + len, n, MSG_DONTWAIT));
+		len += n;
+	}
+	CHECK_EQ(3000, recv(fds[1], got, 3000, 0));
+	have = 3000;
+	say(fds[1], "other way");
+	in = queued(fds[1], SIOCINQ);
+	out = queued(fds[0], SIOCOUTQ);
+	CHECK_EQ(len - have, in);
+	subject_point();
+	CHECK_EQ(in, queued(fds[1], SIOCINQ));
+	CHECK_EQ(out, queued(fds[0], SIOCOUTQ));
+	/* look before it is read */
+	CHECK_EQ(500, recv(fds[1], got, 500, MSG_PEEK));
+	CHECK_MEM(buf + have, got, 500);
+	memcpy(got, buf, have);
+	while (have < len) {
+		ssize_t ret = recv(fds[1], got + have, sizeof(got) - have, MSG_DONTWAIT);
+
+		CHECK(ret > 0);
+		have += ret;
+	}
+	CHECK_MEM(buf, got, len);
+	CHECK_EQ(0, queued(fds[0], SIOCOUTQ));
+	expect(fds[0], "other way");
+	check_works(fds[0], fds[1]);
+}
+
+/* Each is received as a whole; one is empty, and one large. */
+SUBJECT(messages)
+{
+	static const size_t lens[] = { 1, 0, 100, 4096, 70000, 3, 100000 };
+	static char buf[100000], got[100001];
+	int fds[2][2], out[2];
+	unsigned int i, k;
+
+	fill(buf, sizeof(buf));
+	for (k = 0; k < 2; k++) {
+		CHECK_EQ(0, socketpair(AF_UNIX, types[k + 1], 0, fds[k]));
+		for (i = 0; i < ARRAY_SIZE(lens) - 2 * k; i++)
+			CHECK_EQ(lens[i], send(fds[k][0], buf + i, lens[i], MSG_DONTWAIT));
+		out[k] = queued(fds[k][0], SIOCOUTQ);
+	}
+	subject_point();
+	for (k = 0; k < 2; k++) {
+		CHECK_EQ(out[k], queued(fds[k][0], SIOCOUTQ));
+		for (i = 0; i < ARRAY_SIZE(lens) - 2 * k; i++) {
+			CHECK_EQ(lens[i], recv(fds[k][1], got, sizeof(got), MSG_DONTWAIT));
+			CHECK_MEM(buf + i, got, lens[i]);
+		}
+		expect_empty(fds[k][1]);
+		check_works(fds[k][0], fds[k][1]);
+	}
+}
+
+/* To the last byte, and then there is room again. */
+SUBJECT(full)
+{
+	static char buf[4096];
+	struct pollfd p;
+	size_t len = 0, have = 0;
+	int fds[2], out;
+	ssize_t n;
+
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	while ((n = send(fds[0], buf, sizeof(buf), MSG_DONTWAIT)) > 0)
+		len += n;
+	CHECK_EQ(EAGAIN, errno);
+	out = queued(fds[0], SIOCOUTQ);
+	/* less than what is in there */
+	set(fds[0], SO_SNDBUF, 5000);
+	subject_point();
+	CHECK_EQ(10000, get(fds[0], SO_SNDBUF));
+	CHECK_EQ(out, queued(fds[0], SIOCOUTQ));
+	CHECK_EQ(len, queued(fds[1], SIOCINQ));
+	CHECK_EQ(-1, send(fds[0], buf, 1, MSG_DONTWAIT));
+	CHECK_EQ(EAGAIN, errno);
+	p = (struct pollfd) { .fd = fds[0], .events = POLLOUT };
+	CHECK_EQ(0, poll(&p, 1, 0));
+	while (have < len) {
+		n = recv(fds[1], buf, sizeof(buf), MSG_DONTWAIT);
+		CHECK(n > 0);
+		have += n;
+	}
+	CHECK_EQ(1, poll(&p, 1, 0));
+	check_works(fds[0], fds[1]);
+}
+
+SUBJECT(shut)
+{
+	int rd[3][2], wr[3][2], i;
+	char c;
+
+	signal(SIGPIPE, SIG_IGN);
+	for (i = 0; i < 3; i++) {
+		CHECK_EQ(0, socketpair(AF_UNIX, types[i], 0, rd[i]));
+		CHECK_EQ(0, socketpair(AF_UNIX, types[i], 0, wr[i]));
+		say(wr[i][0], "last words");
+		CHECK_EQ(0, shutdown(rd[i][0], SHUT_RD));
+		CHECK_EQ(0, shutdown(wr[i][0], SHUT_WR));
+	}
+	subject_point();
+	for (i = 0; i < 3; i++) {
+		CHECK_EQ(-1, send(wr[i][0], "x", 1, 0));
+		CHECK_EQ(EPIPE, errno);
+		CHECK_EQ(-1, send(rd[i][1], "x", 1, 0));
+		CHECK_EQ(EPIPE, errno);
+		expect(wr[i][1], "last words");
+		if (types[i] == SOCK_DGRAM)
+			expect_empty(wr[i][1]);
+		else
+			CHECK_EQ(0, recv(wr[i][1], &c, 1, 0));
+		CHECK_EQ(0, recv(rd[i][0], &c, 1, 0));
+		/* the other way is open */
+		say(wr[i][1], "still");
+		expect(wr[i][0], "still");
+		say(rd[i][0], "still");
+		expect(rd[i][1], "still");
+	}
+}
+
+/* With and without something left to read on either side. */
+SUBJECT(closed)
+{
+	int left[3][2], lost[3][2], i;
+	char c;
+
+	signal(SIGPIPE, SIG_IGN);
+	for (i = 0; i < 3; i++) {
+		CHECK_EQ(0, socketpair(AF_UNIX, types[i], 0, left[i]));
+		CHECK_EQ(0, socketpair(AF_UNIX, types[i], 0, lost[i]));
+		say(left[i][0], "last");
+		say(left[i][0], "words");
+		close(left[i][0]);
+		say(lost[i][1], "unread");
+		close(lost[i][0]);
+	}
+	subject_point();
+	for (i = 0; i < 3; i++) {
+		struct pollfd p = { .fd = left[i][1], .events = POLLIN };
+
+		CHECK_EQ(1, poll(&p, 1, 0));
+		CHECK_EQ(types[i] == SOCK_DGRAM ? POLLIN : POLLIN | POLLHUP, p.revents);
+		check_name(left[i][1], NULL, true);
+		expect(left[i][1], "last");
+		expect(left[i][1], "words");
+		if (types[i] == SOCK_DGRAM) {
+			expect_empty(left[i][1]);
+			CHECK_EQ(-1, send(left[i][1], "x", 1, 0));
+			CHECK_EQ(ECONNREFUSED, errno);
+			CHECK_EQ(-1, send(left[i][1], "x", 1, 0));
+			CHECK_EQ(ENOTCONN, errno);
+		} else {
+			CHECK_EQ(0, recv(left[i][1], &c, 1, 0));
+			CHECK_EQ(-1, send(left[i][1], "x", 1, 0));
+			CHECK_EQ(EPIPE, errno);
+			/* who closed had something to read */
+			CHECK_EQ(ECONNRESET, get(lost[i][1], SO_ERROR));
+			CHECK_EQ(0, get(lost[i][1], SO_ERROR));
+		}
+	}
+}
+
+SUBJECT(oob)
+{
+	int fds[2], inlined[2], taken[2], mark;
+	char buf[16];
+
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, inlined));
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, taken));
+	set(inlined[1], SO_OOBINLINE, 1);
+	say(fds[0], "before");
+	if (send(fds[0], "!", 1, MSG_OOB) != 1)
+		_exit(0);	/* a kernel without */
+	say(fds[0], "after");
+	say(inlined[0], "ab");
+	CHECK_EQ(1, send(inlined[0], "c", 1, MSG_OOB));
+	say(inlined[0], "de");
+	say(taken[0], "ab");
+	CHECK_EQ(1, send(taken[0], "c", 1, MSG_OOB));
+	say(taken[0], "de");
+	CHECK_EQ(1, recv(taken[1], buf, 1, MSG_OOB));
+	subject_point();
+	CHECK_EQ(6, recv(fds[1], buf, sizeof(buf), MSG_DONTWAIT));
+	CHECK_MEM("before", buf, 6);
+	CHECK_EQ(0, ioctl(fds[1], SIOCATMARK, &mark));
+	CHECK_EQ(1, mark);
+	CHECK_EQ(1, recv(fds[1], buf, 1, MSG_OOB));
+	CHECK_EQ('!', buf[0]);
+	expect(fds[1], "after");
+	CHECK_EQ(2, recv(inlined[1], buf, sizeof(buf), MSG_DONTWAIT));
+	CHECK_EQ(3, recv(inlined[1], buf, sizeof(buf), MSG_DONTWAIT));
+	CHECK_MEM("cde", buf, 3);
+	CHECK_EQ(-1, recv(taken[1], buf, 1, MSG_OOB | MSG_DONTWAIT));
+	CHECK_EQ(2, recv(taken[1], buf, 2, MSG_DONTWAIT));
+	CHECK_EQ(2, recv(taken[1], buf, sizeof(buf), MSG_DONTWAIT));
+	CHECK_MEM("de", buf, 2);
+}
+
+/* ---- options ---- */
+
+SUBJECT(options)
+{
+	struct timeval tv = { .tv_sec = 7, .tv_usec = 500000 }, got;
+	struct linger ling = { .l_onoff = 1, .l_linger = 12 }, off;
+	socklen_t len;
+	int fds[2], plain[2], sndbuf, rcvbuf;
+
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_DGRAM, 0, plain));
+	set(fds[0], SO_SNDBUF, 50001);
+	set(fds[0], SO_RCVBUF, 60000);
+	set(fds[0], SO_PASSCRED, 1);
+	set(fds[1], SO_PASSPIDFD, 1);
+	set(fds[0], SO_PASSSEC, 1);
+	set(fds[0], SO_KEEPALIVE, 1);
+	set(fds[0], SO_BROADCAST, 1);
+	set(fds[0], SO_REUSEADDR, 1);
+	set(fds[0], SO_OOBINLINE, 1);
+	set(fds[0], SO_DONTROUTE, 1);
+	set(fds[0], SO_PRIORITY, 5);
+	set(fds[0], SO_RCVLOWAT, 40);
+	set(fds[0], SO_PEEK_OFF, 17);
+	set(fds[0], SO_RXQ_OVFL, 1);
+	set(fds[0], SO_NO_CHECK, 1);
+	set(fds[0], SO_TIMESTAMPNS, 1);
+	set(fds[1], SO_TIMESTAMP, 1);
+	CHECK_EQ(0, setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)));
+	tv.tv_sec = 9;
+	CHECK_EQ(0, setsockopt(fds[1], SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)));
+	CHECK_EQ(0, setsockopt(fds[0], SOL_SOCKET, SO_LINGER, &ling, sizeof(ling)));
+	/* the time is told even when it does not count */
+	CHECK_EQ(0, setsockopt(fds[1], SOL_SOCKET, SO_LINGER, &ling, sizeof(ling)));
+	off = ling;
+	off.l_onoff = 0;
+	CHECK_EQ(0, setsockopt(fds[1], SOL_SOCKET, SO_LINGER, &off, sizeof(off)));
+	sndbuf = get(plain[0], SO_SNDBUF);
+	rcvbuf = get(plain[0], SO_RCVBUF);
+	subject_point();
+	CHECK_EQ(100002, get(fds[0], SO_SNDBUF));
+	CHECK_EQ(120000, get(fds[0], SO_RCVBUF));
+	CHECK_EQ(3, get(fds[0], SO_BUF_LOCK));
+	CHECK_EQ(1, get(fds[0], SO_PASSCRED));
+	CHECK_EQ(0, get(fds[1], SO_PASSCRED));
+	CHECK_EQ(1, get(fds[1], SO_PASSPIDFD));
+	CHECK_EQ(0, get(fds[0], SO_PASSPIDFD));
+	CHECK_EQ(1, get(fds[0], SO_PASSSEC));
+	CHECK_EQ(1, get(fds[0], SO_KEEPALIVE));
+	CHECK_EQ(1, get(fds[0], SO_BROADCAST));
+	CHECK_EQ(1, get(fds[0], SO_REUSEADDR));
+	CHECK_EQ(1, get(fds[0], SO_OOBINLINE));
+	CHECK_EQ(1, get(fds[0], SO_DONTROUTE));
+	CHECK_EQ(0, get(fds[1], SO_DONTROUTE));
+	CHECK_EQ(5, get(fds[0], SO_PRIORITY));
+	CHECK_EQ(40, get(fds[0], SO_RCVLOWAT));
+	CHECK_EQ(17, get(fds[0], SO_PEEK_OFF));
+	CHECK_EQ(-1, get(fds[1], SO_PEEK_OFF));
+	CHECK_EQ(1, get(fds[0], SO_RXQ_OVFL));
+	CHECK_EQ(1, get(fds[0], SO_NO_CHECK));
+	CHECK_EQ(1, get(fds[0], SO_TIMESTAMPNS));
+	CHECK_EQ(0, get(fds[0], SO_TIMESTAMP));
+	CHECK_EQ(1, get(fds[1], SO_TIMESTAMP));
+	len = sizeof(got);
+	CHECK_EQ(0, getsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &got, &len));
+	CHECK_EQ(7, got.tv_sec);
+	CHECK_EQ(500000, got.tv_usec);
+	CHECK_EQ(0, getsockopt(fds[1], SOL_SOCKET, SO_SNDTIMEO, &got, &len));
+	CHECK_EQ(9, got.tv_sec);
+	CHECK_EQ(0, getsockopt(fds[1], SOL_SOCKET, SO_RCVTIMEO, &got, &len));
+	CHECK_EQ(0, got.tv_sec + got.tv_usec);
+	len = sizeof(off);
+	CHECK_EQ(0, getsockopt(fds[0], SOL_SOCKET, SO_LINGER, &off, &len));
+	CHECK_EQ(1, off.l_onoff);
+	CHECK_EQ(12, off.l_linger);
+	CHECK_EQ(0, getsockopt(fds[1], SOL_SOCKET, SO_LINGER, &off, &len));
+	CHECK_EQ(0, off.l_onoff);
+	CHECK_EQ(12, off.l_linger);
+	CHECK_EQ(sndbuf, get(plain[0], SO_SNDBUF));
+	CHECK_EQ(rcvbuf, get(plain[0], SO_RCVBUF));
+	CHECK_EQ(0, get(plain[0], SO_BUF_LOCK));
+}
+
+/* Those that take a privilege, which the caller of restart() has. */
+SUBJECT(options_root)
+{
+	int fds[2];
+
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	set(fds[0], SO_SNDBUFFORCE, 8 << 20);
+	set(fds[0], SO_RCVBUFFORCE, 9 << 20);
+	set(fds[0], SO_MARK, 4711);
+	set(fds[0], SO_PRIORITY, 100);
+	set(fds[0], SO_DEBUG, 1);
+	subject_point();
+	CHECK_EQ(16 << 20, get(fds[0], SO_SNDBUF));
+	CHECK_EQ(18 << 20, get(fds[0], SO_RCVBUF));
+	CHECK_EQ(4711, get(fds[0], SO_MARK));
+	CHECK_EQ(100, get(fds[0], SO_PRIORITY));
+	CHECK_EQ(1, get(fds[0], SO_DEBUG));
+	CHECK_EQ(0, get(fds[1], SO_DEBUG));
+}
+
+/* Owner and mode of the socket itself: the latter is that of what it binds. */
+SUBJECT(owner)
+{
+	struct stat st;
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	CHECK_EQ(0, fchmod(fd, 0751));
+	CHECK_EQ(0, fchown(fd, 12, 34));
+	subject_point();
+	CHECK_EQ(0, fstat(fd, &st));
+	CHECK_EQ(S_IFSOCK | 0751, st.st_mode);
+	CHECK_EQ(12, st.st_uid);
+	CHECK_EQ(34, st.st_gid);
+}
+
+/* ---- addresses ---- */
+
+SUBJECT(bound_path)
+{
+	int server = bound(SOCK_DGRAM, "f/server"), client = bound(SOCK_DGRAM, "f/client");
+	int nameless = connected(SOCK_DGRAM, "f/server"), error, fd;
+	struct sockaddr_un sun, want;
+	socklen_t len, want_len;
+	struct stat st, now;
+	char buf[16];
+
+	len = address(&sun, "f/server");
+	CHECK_EQ(0, chmod(sun.sun_path, 0640));
+	CHECK_EQ(0, stat(sun.sun_path, &st));
+	CHECK_EQ(5, sendto(client, "first", 5, 0, (void *)&sun, len));
+	say(nameless, "second");
+	subject_point();
+	check_name(server, "f/server", false);
+	check_name(client, "f/client", false);
+	check_name(nameless, NULL, false);
+	check_name(nameless, "f/server", true);
+	address(&sun, "f/server");
+	CHECK_EQ(0, stat(sun.sun_path, &now));
+	CHECK_EQ(st.st_ino, now.st_ino);
+	CHECK_EQ(st.st_mode, now.st_mode);
+
+	len = sizeof(sun);
+	CHECK_EQ(5, recvfrom(server, buf, sizeof(buf), 0, (void *)&sun, &len));
+	want_len = address(&want, "f/client");
+	CHECK_EQ(want_len, len);
+	CHECK_MEM(&want, &sun, len);
+	/* an answer finds its way */
+	CHECK_EQ(6, sendto(server, "answer", 6, 0, (void *)&sun, len));
+	expect(client, "answer");
+	len = sizeof(sun);
+	CHECK_EQ(6, recvfrom(server, buf, sizeof(buf), 0, (void *)&sun, &len));
+	CHECK_EQ(0, len);
+	say(nameless, "third");
+	expect(server, "third");
+	/* others find it, or are in its way */
+	fd = try_connect(SOCK_DGRAM, "f/server", 0, &error);
+	CHECK_EQ(0, error);
+	say(fd, "fourth");
+	expect(server, "fourth");
+	want_len = address(&want, "f/server");
+	CHECK_EQ(-1, bind(socket(AF_UNIX, SOCK_DGRAM, 0), (void *)&want, want_len));
+	CHECK_EQ(EADDRINUSE, errno);
+}
+
+SUBJECT(abstract)
+{
+	int server = bound(SOCK_DGRAM, "@server"), autobound, error, fd;
+	int client = connected(SOCK_DGRAM, "@server");
+	struct sockaddr_un sun, now;
+	socklen_t len, now_len = sizeof(now);
+
+	autobound = socket(AF_UNIX, SOCK_DGRAM, 0);
+	sun.sun_family = AF_UNIX;
+	CHECK_EQ(0, bind(autobound, (void *)&sun, sizeof(sun.sun_family)));
+	len = sizeof(sun);
+	CHECK_EQ(0, getsockname(autobound, (void *)&sun, &len));
+	say(client, "hello");
+	subject_point();
+	check_name(server, "@server", false);
+	check_name(client, "@server", true);
+	expect(server, "hello");
+	CHECK_EQ(0, getsockname(autobound, (void *)&now, &now_len));
+	CHECK_EQ(len, now_len);
+	CHECK_MEM(&sun, &now, len);
+	fd = try_connect(SOCK_DGRAM, "@server", 0, &error);
+	CHECK_EQ(0, error);
+	say(fd, "new");
+	expect(server, "new");
+	len = address(&sun, "@server");
+	CHECK_EQ(-1, bind(socket(AF_UNIX, SOCK_DGRAM, 0), (void *)&sun, len));
+	CHECK_EQ(EADDRINUSE, errno);
+	/* of a name it is rid when it is closed */
+	close(server);
+	CHECK_EQ(0, bind(socket(AF_UNIX, SOCK_DGRAM, 0), (void *)&sun, len));
+}
+
+/* The file is gone, or another; the connections are not. */
+SUBJECT(unlinked)
+{
+	int gone = listening(SOCK_STREAM, "f/gone", 5), error;
+	int moved = listening(SOCK_STREAM, "f/moved", 5);
+	int a = connected(SOCK_STREAM, "f/gone"), b, c;
+	char buf[4096];
+
+	b = accept(gone, NULL, NULL);
+	CHECK(b >= 0);
+	c = connected(SOCK_STREAM, "f/gone");
+	CHECK_EQ(0, unlink(subject_path("f/gone")));
+	CHECK_EQ(0, rename(subject_path("f/moved"), subject_path("f/elsewhere")));
+	subject_point();
+	check_name(gone, "f/gone", false);
+	check_name(a, "f/gone", true);
+	check_name(b, "f/gone", false);
+	check_works(a, b);
+	b = accept(gone, NULL, NULL);
+	CHECK(b >= 0);
+	check_works(b, c);
+	close(try_connect(SOCK_STREAM, "f/gone", 0, &error));
+	CHECK_EQ(ENOENT, error);
+	check_name(moved, "f/moved", false);
+	a = connected(SOCK_STREAM, "f/elsewhere");
+	b = accept(moved, NULL, NULL);
+	CHECK(b >= 0);
+	check_works(a, b);
+	snprintf(buf, sizeof(buf), "%s", subject_path("f/moved"));
+	CHECK_EQ(-1, access(buf, F_OK));
+}
+
+/* Who is gone still has a name. */
+SUBJECT(dead_names)
+{
+	int server = bound(SOCK_DGRAM, "@server"), sender = bound(SOCK_DGRAM, "@sender");
+	int listener = listening(SOCK_SEQPACKET, "@listener", 5), client, conn;
+	struct sockaddr_un sun, want;
+	socklen_t len = address(&sun, "@server"), want_len;
+	char buf[16];
+
+	CHECK_EQ(5, sendto(sender, "hello", 5, 0, (void *)&sun, len));
+	CHECK_EQ(5, sendto(sender, "again", 5, 0, (void *)&sun, len));
+	close(sender);
+	client = connected(SOCK_SEQPACKET, "@listener");
+	conn = accept(listener, NULL, NULL);
+	say(conn, "bye");
+	close(conn);
+	close(listener);
+	subject_point();
+	want_len = address(&want, "@sender");
+	len = sizeof(sun);
+	CHECK_EQ(5, recvfrom(server, buf, sizeof(buf), 0, (void *)&sun, &len));
+	CHECK_EQ(want_len, len);
+	CHECK_MEM(&want, &sun, len);
+	len = sizeof(sun);
+	CHECK_EQ(5, recvfrom(server, buf, sizeof(buf), 0, (void *)&sun, &len));
+	CHECK_EQ(want_len, len);
+	CHECK_EQ(-1, sendto(server, "x", 1, 0, (void *)&sun, len));
+	CHECK_EQ(ECONNREFUSED, errno);
+	CHECK_EQ(0, bind(socket(AF_UNIX, SOCK_DGRAM, 0), (void *)&want, want_len));
+	check_name(client, "@listener", true);
+	expect(client, "bye");
+	CHECK_EQ(0, recv(client, buf, sizeof(buf), 0));
+}
+
+/* One server, three clients; to itself; in a ring. */
+SUBJECT(datagrams)
+{
+	struct sockaddr_un sun;
+	int server = bound(SOCK_DGRAM, "@server"), self = bound(SOCK_DGRAM, "@self");
+	int client[3], ring[3], i;
+	char name[16];
+	socklen_t len;
+
+	for (i = 0; i < 3; i++) {
+		client[i] = connected(SOCK_DGRAM, "@server");
+		snprintf(name, sizeof(name), "@ring%d", i);
+		ring[i] = bound(SOCK_DGRAM, name);
+	}
+	for (i = 0; i < 3; i++) {
+		say(client[(i + 1) % 3], i == 0 ? "zero" : i == 1 ? "one" : "two");
+		snprintf(name, sizeof(name), "@ring%d", (i + 1) % 3);
+		len = address(&sun, name);
+		/* who is connected to another one does not hear us */
+		if (i < 2)
+			CHECK_EQ(4, sendto(ring[i], "ring", 4, 0, (void *)&sun, len));
+	}
+	len = address(&sun, "@ring1");
+	CHECK_EQ(0, connect(ring[0], (void *)&sun, len));
+	len = address(&sun, "@ring2");
+	CHECK_EQ(0, connect(ring[1], (void *)&sun, len));
+	len = address(&sun, "@self");
+	CHECK_EQ(0, connect(self, (void *)&sun, len));
+	say(self, "me");
+	subject_point();
+	expect(server, "zero");
+	expect(server, "one");
+	expect(server, "two");
+	expect_empty(server);
+	expect(self, "me");
+	say(self, "still me");
+	expect(self, "still me");
+	check_name(ring[0], "@ring1", true);
+	check_name(ring[1], "@ring2", true);
+	CHECK_EQ(-1, send(ring[0], "x", 1, MSG_DONTWAIT));
+	CHECK_EQ(EPERM, errno);
+	say(ring[1], "on");
+	expect(ring[2], "ring");
+	expect(ring[2], "on");
+	for (i = 0; i < 3; i++) {
+		say(client[i], "more");
+		expect(server, "more");
+	}
+}
+
+/* ---- listening ---- */
+
+static void backlog(int type, const char *name)
+{
+	int listener = listening(type, name, 3), fd[5], conn[5], i, error;
+	char buf[8];
+	socklen_t len;
+	struct sockaddr_un sun;
+
+	set(listener, SO_PASSCRED, 1);
+	for (i = 0; i < 4; i++) {
+		fd[i] = connected(type, name);
+		buf[0] = 'a' + i;
+		CHECK_EQ(1, send(fd[i], buf, 1, 0));
+	}
+	/* one hangs up before it is accepted */
+	close(fd[2]);
+	close(try_connect(type, name, SOCK_NONBLOCK, &error));
+	CHECK_EQ(EAGAIN, error);
+	subject_point();
+	CHECK_EQ(1, get(listener, SO_ACCEPTCONN));
+	check_name(listener, name, false);
+	/* it is as full as it was */
+	close(try_connect(type, name, SOCK_NONBLOCK, &error));
+	CHECK_EQ(EAGAIN, error);
+	for (i = 0; i < 4; i++) {
+		len = sizeof(sun);
+		conn[i] = accept(listener, (void *)&sun, &len);
+		CHECK(conn[i] >= 0);
+		CHECK_EQ(offsetof(struct sockaddr_un, sun_path), len);
+		check_name(conn[i], name, false);
+		CHECK_EQ(1, get(conn[i], SO_PASSCRED));
+		CHECK_EQ(1, recv(conn[i], buf, sizeof(buf), MSG_DONTWAIT));
+		CHECK_EQ('a' + i, buf[0]);
+		if (i == 2) {
+			CHECK_EQ(0, recv(conn[i], buf, sizeof(buf), MSG_DONTWAIT));
+			continue;
+		}
+		set(conn[i], SO_PASSCRED, 0);
+		check_name(fd[i], name, true);
+		check_works(fd[i], conn[i]);
+	}
+	fd[4] = connected(type, name);
+	conn[4] = accept(listener, NULL, NULL);
+	CHECK(conn[4] >= 0);
+	CHECK_EQ(0, get(fd[4], SO_PASSCRED));
+}
+
+SUBJECT(backlog_stream)
+{
+	backlog(SOCK_STREAM, "f/stream");
+}
+
+SUBJECT(backlog_seqpacket)
+{
+	backlog(SOCK_SEQPACKET, "@seqpacket");
+}
+
+/* ---- descriptors in flight ---- */
+
+static void send_fds(int to, const char *text, const int *fds, int nr)
+{
+	char ctl[CMSG_SPACE(sizeof(int) * 8)] = "";
+	struct iovec iov = { .iov_base = (void *)text, .iov_len = strlen(text) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = ctl, .msg_controllen = CMSG_SPACE(sizeof(int) * nr),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int) * nr);
+	memcpy(CMSG_DATA(c), fds, sizeof(int) * nr);
+	CHECK_EQ(strlen(text), sendmsg(to, &msg, 0));
+}
+
+static void recv_fds(int from, const char *text, int *fds, int nr)
+{
+	char ctl[CMSG_SPACE(sizeof(int) * 8)], buf[64];
+	struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = ctl, .msg_controllen = sizeof(ctl),
+	};
+	struct cmsghdr *c;
+
+	CHECK_EQ(strlen(text), recvmsg(from, &msg, MSG_DONTWAIT));
+	CHECK_MEM(text, buf, strlen(text));
+	CHECK_EQ(0, msg.msg_flags & MSG_CTRUNC);
+	c = CMSG_FIRSTHDR(&msg);
+	if (!nr) {
+		CHECK_EQ(0, c);
+		return;
+	}
+	CHECK(c);
+	CHECK_EQ(SCM_RIGHTS, c->cmsg_type);
+	CHECK_EQ(CMSG_LEN(sizeof(int) * nr), c->cmsg_len);
+	memcpy(fds, CMSG_DATA(c), sizeof(int) * nr);
+}
+
+/* Files that are nowhere else, and ones that are. */
+SUBJECT(rights)
+{
+	int fds[3][2], pipe_fds[2], file, got[3], i;
+	char buf[16];
+
+	CHECK_EQ(0, pipe(pipe_fds));
+	CHECK_EQ(4, write(pipe_fds[1], "pipe", 4));
+	file = subject_open("f/file", O_RDWR | O_CREAT);
+	CHECK_EQ(10, write(file, "0123456789", 10));
+	CHECK_EQ(4, lseek(file, 4, SEEK_SET));
+	for (i = 0; i < 3; i++) {
+		CHECK_EQ(0, socketpair(AF_UNIX, types[i], 0, fds[i]));
+		say(fds[i][0], "none");
+		send_fds(fds[i][0], "some", (int []){ pipe_fds[0], file, file }, 3);
+		say(fds[i][0], "more");
+	}
+	close(pipe_fds[0]);
+	subject_point();
+	for (i = 0; i < 3; i++) {
+		if (types[i] == SOCK_STREAM)
+			expect(fds[i][1], "none");
+		else
+			recv_fds(fds[i][1], "none", NULL, 0);
+		recv_fds(fds[i][1], "some", got, 3);
+		expect(fds[i][1], "more");
+		if (!i) {
+			CHECK_EQ(4, read(got[0], buf, sizeof(buf)));
+			CHECK_MEM("pipe", buf, 4);
+		}
+		/* one and the same, everywhere */
+		CHECK_EQ(4 + i, lseek(got[1], 0, SEEK_CUR));
+		CHECK_EQ(1, read(got[2], buf, 1));
+		CHECK_EQ('4' + i, buf[0]);
+		CHECK_EQ(5 + i, lseek(file, 0, SEEK_CUR));
+		check_works(fds[i][0], fds[i][1]);
+		if (i < 2)
+			close(got[0]);
+	}
+	/* the last reader */
+	CHECK_EQ(2, write(pipe_fds[1], "ok", 2));
+	CHECK_EQ(2, read(got[0], buf, sizeof(buf)));
+	close(got[0]);
+	signal(SIGPIPE, SIG_IGN);
+	CHECK_EQ(-1, write(pipe_fds[1], "x", 1));
+	CHECK_EQ(EPIPE, errno);
+}
+
+/* In a socket that is in a socket that ... */
+SUBJECT(nested)
+{
+	enum { DEPTH = 20 };
+	int fds[2], next[2], i;
+	char c;
+
+	CHECK_EQ(0, pipe(next));
+	CHECK_EQ(1, write(next[1], "!", 1));
+	close(next[1]);
+	for (i = 0; i < DEPTH; i++) {
+		CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+		send_fds(fds[0], "in", &next[0], 1);
+		close(next[0]);
+		close(fds[0]);
+		next[0] = fds[1];
+	}
+	subject_point();
+	for (i = 0; i < DEPTH; i++) {
+		recv_fds(next[0], "in", &fds[0], 1);
+		CHECK_EQ(0, recv(next[0], &c, 1, MSG_DONTWAIT));
+		close(next[0]);
+		next[0] = fds[0];
+	}
+	CHECK_EQ(1, read(next[0], &c, 1));
+	CHECK_EQ('!', c);
+	CHECK_EQ(0, read(next[0], &c, 1));
+}
+
+/* A socket in its own queue, and two in each other's. */
+SUBJECT(circle)
+{
+	int self[2], a[2], b[2], got, i;
+
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, self));
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET, 0, a));
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_DGRAM, 0, b));
+	send_fds(self[0], "self", &self[1], 1);
+	send_fds(a[0], "b in a", &b[1], 1);
+	send_fds(b[0], "a in b", &a[1], 1);
+	close(a[1]);
+	subject_point();
+	recv_fds(self[1], "self", &got, 1);
+	close(self[1]);
+	check_works(self[0], got);
+	recv_fds(b[1], "a in b", &a[1], 1);
+	check_works(b[0], b[1]);
+	recv_fds(a[1], "b in a", &got, 1);
+	check_works(a[0], a[1]);
+	close(b[1]);
+	check_works(b[0], got);
+	/* garbage, to be collected as ever */
+	for (i = 0; i < 20; i++) {
+		CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, a));
+		send_fds(a[0], "x", &a[1], 1);
+		send_fds(a[1], "x", &a[0], 1);
+		close(a[0]);
+		close(a[1]);
+	}
+}
+
+/* A connection that waits with a descriptor, even that of who is to accept it. */
+SUBJECT(waiting_rights)
+{
+	int listener = listening(SOCK_STREAM, "@listener", 5), got[2], conn;
+	int client = connected(SOCK_STREAM, "@listener");
+
+	send_fds(client, "both", (int []){ listener, client }, 2);
+	subject_point();
+	conn = accept(listener, NULL, NULL);
+	CHECK(conn >= 0);
+	recv_fds(conn, "both", got, 2);
+	close(listener);
+	close(client);
+	check_works(conn, got[1]);
+	client = connected(SOCK_STREAM, "@listener");
+	conn = accept(got[0], NULL, NULL);
+	CHECK(conn >= 0);
+	check_works(conn, client);
+}
+
+/* ---- credentials ---- */
+
+static struct ucred recv_cred(int fd, const char *text)
+{
+	char ctl[CMSG_SPACE(sizeof(struct ucred))], buf[64];
+	struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = ctl, .msg_controllen = sizeof(ctl),
+	};
+	struct cmsghdr *c;
+	struct ucred cred;
+
+	CHECK_EQ(strlen(text), recvmsg(fd, &msg, MSG_DONTWAIT));
+	CHECK_MEM(text, buf, strlen(text));
+	c = CMSG_FIRSTHDR(&msg);
+	CHECK(c);
+	CHECK_EQ(SCM_CREDENTIALS, c->cmsg_type);
+	memcpy(&cred, CMSG_DATA(c), sizeof(cred));
+	return cred;
+}
+
+static struct ucred peercred(int fd)
+{
+	struct ucred cred = {};
+	socklen_t len = sizeof(cred);
+
+	CHECK_EQ(0, getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len));
+	return cred;
+}
+
+/* From us, from a child that is there, and one that is not. */
+SUBJECT(creds)
+{
+	int fds[3][2], unset = socket(AF_UNIX, SOCK_STREAM, 0), i, status;
+	struct ucred cred;
+	pid_t there[3], gone[3], listener_pid;
+	int listener, client;
+
+	for (i = 0; i < 3; i++) {
+		CHECK_EQ(0, socketpair(AF_UNIX, types[i], 0, fds[i]));
+		set(fds[i][1], SO_PASSCRED, 1);
+		say(fds[i][0], "us");
+		gone[i] = fork();
+		if (!gone[i]) {
+			CHECK_EQ(0, setgid(77));
+			CHECK_EQ(0, setuid(66));
+			say(fds[i][0], "gone");
+			_exit(0);
+		}
+		CHECK_EQ(gone[i], waitpid(gone[i], &status, 0));
+		CHECK_EQ(0, status);
+		there[i] = fork();
+		if (!there[i]) {
+			say(fds[i][0], "there");
+			subject_touch(i == 0 ? "0" : i == 1 ? "1" : "2");
+			subject_wait("go");
+			_exit(0);
+		}
+		subject_wait(i == 0 ? "0" : i == 1 ? "1" : "2");
+	}
+	listener = listening(SOCK_STREAM, "@listener", 5);
+	listener_pid = getpid();
+	client = connected(SOCK_STREAM, "@listener");
+	subject_point();
+	CHECK_EQ(getpid(), listener_pid);
+	cred = peercred(client);
+	CHECK_EQ(getpid(), cred.pid);
+	cred = peercred(accept(listener, NULL, NULL));
+	CHECK_EQ(getpid(), cred.pid);
+	CHECK_EQ(getuid(), cred.uid);
+	CHECK_EQ(getgid(), cred.gid);
+	cred = peercred(unset);
+	CHECK_EQ(0, cred.pid);
+	CHECK_EQ(-1, (int)cred.uid);
+	for (i = 0; i < 3; i++) {
+		cred = peercred(fds[i][0]);
+		CHECK_EQ(getpid(), cred.pid);
+		CHECK_EQ(getuid(), cred.uid);
+		cred = recv_cred(fds[i][1], "us");
+		CHECK_EQ(getpid(), cred.pid);
+		CHECK_EQ(getuid(), cred.uid);
+		CHECK_EQ(getgid(), cred.gid);
+		cred = recv_cred(fds[i][1], "gone");
+		CHECK_EQ(gone[i], cred.pid);
+		CHECK_EQ(66, cred.uid);
+		CHECK_EQ(77, cred.gid);
+		cred = recv_cred(fds[i][1], "there");
+		CHECK_EQ(there[i], cred.pid);
+		subject_join(there[i]);
+	}
+}
+
+/* Made by a process that is no more, with groups of its own. */
+SUBJECT(peer_gone)
+{
+	static const gid_t groups[] = { 5, 6, 1000 };
+	gid_t got[16] = { };
+	socklen_t len = sizeof(got);
+	struct ucred cred;
+	int fds[2], status, listener;
+	pid_t pid;
+
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	pid = fork();
+	if (!pid) {
+		int conn[2];
+
+		CHECK_EQ(0, setgroups(3, groups));
+		CHECK_EQ(0, setgid(7));
+		CHECK_EQ(0, setuid(8));
+		CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, conn));
+		send_fds(fds[0], "x", conn, 2);
+		_exit(0);
+	}
+	CHECK_EQ(pid, waitpid(pid, &status, 0));
+	CHECK_EQ(0, status);
+	recv_fds(fds[1], "x", fds, 2);
+	listener = fds[0];
+	subject_point();
+	cred = peercred(listener);
+	CHECK_EQ(pid, cred.pid);
+	CHECK_EQ(8, cred.uid);
+	CHECK_EQ(7, cred.gid);
+	CHECK_EQ(0, getsockopt(fds[1], SOL_SOCKET, SO_PEERGROUPS, got, &len));
+	CHECK_EQ(sizeof(groups), len);
+	CHECK_MEM(groups, got, len);
+	check_works(fds[0], fds[1]);
+}
+
+SUBJECT(timestamps)
+{
+	char ctl[CMSG_SPACE(sizeof(struct timeval))], buf[16];
+	struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = ctl, .msg_controllen = sizeof(ctl),
+	};
+	struct timeval before, after, tv;
+	struct cmsghdr *c;
+	int fds[2];
+
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_DGRAM, 0, fds));
+	set(fds[1], SO_TIMESTAMP, 1);
+	gettimeofday(&before, NULL);
+	say(fds[0], "when");
+	gettimeofday(&after, NULL);
+	subject_point();
+	CHECK_EQ(4, recvmsg(fds[1], &msg, MSG_DONTWAIT));
+	c = CMSG_FIRSTHDR(&msg);
+	CHECK(c);
+	CHECK_EQ(SCM_TIMESTAMP, c->cmsg_type);
+	memcpy(&tv, CMSG_DATA(c), sizeof(tv));
+	CHECK(!timercmp(&tv, &before, <));
+	CHECK(!timercmp(&tv, &after, >));
+}
+
+/* ---- tasks that sleep in it ---- */
+
+static int asleep_listener, asleep_pair[2], asleep_poll[2];
+
+static void *asleep_accept(void *arg)
+{
+	return (void *)(long)accept(asleep_listener, NULL, NULL);
+}
+
+static void *asleep_poller(void *arg)
+{
+	struct pollfd p = { .fd = asleep_poll[1], .events = POLLIN };
+
+	return (void *)(long)poll(&p, 1, -1);
+}
+
+SUBJECT(asleep)
+{
+	pthread_t acceptor, poller;
+	void *conn, *ready;
+	char buf[16];
+	pid_t pid;
+	int fd;
+
+	asleep_listener = listening(SOCK_STREAM, "f/listener", 5);
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, asleep_pair));
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_DGRAM, 0, asleep_poll));
+	pid = fork();
+	if (!pid) {
+		close(asleep_pair[0]);
+		CHECK_EQ(4, recv(asleep_pair[1], buf, sizeof(buf), 0));
+		say(asleep_pair[1], "pong");
+		CHECK_EQ(0, recv(asleep_pair[1], buf, sizeof(buf), 0));
+		_exit(0);
+	}
+	close(asleep_pair[1]);
+	CHECK_EQ(0, pthread_create(&acceptor, NULL, asleep_accept, NULL));
+	CHECK_EQ(0, pthread_create(&poller, NULL, asleep_poller, NULL));
+	ckpt_sleep_ms(100);
+	subject_point();
+	fd = connected(SOCK_STREAM, "f/listener");
+	CHECK_EQ(0, pthread_join(acceptor, &conn));
+	CHECK((long)conn >= 0);
+	check_works(fd, (long)conn);
+	say(asleep_poll[0], "x");
+	CHECK_EQ(0, pthread_join(poller, &ready));
+	CHECK_EQ(1, (long)ready);
+	say(asleep_pair[0], "ping");
+	CHECK_EQ(4, recv(asleep_pair[0], buf, sizeof(buf), 0));
+	close(asleep_pair[0]);
+	subject_join(pid);
+}
+
+/* A server and its clients, in full flow. */
+SUBJECT(busy)
+{
+	enum { CLIENTS = 3, ROUNDS = 2000 };
+	int listener = listening(SOCK_STREAM, "f/server", 5), fd, i, k, n;
+	pid_t server, client[CLIENTS];
+
+	for (i = 0; i < CLIENTS; i++) {
+		client[i] = fork();
+		if (client[i])
+			continue;
+		fd = connected(SOCK_STREAM, "f/server");
+		for (k = 0; k < ROUNDS || !subject_told("go"); k++) {
+			CHECK_EQ(sizeof(k), send(fd, &k, sizeof(k), 0));
+			CHECK_EQ(sizeof(n), recv(fd, &n, sizeof(n), MSG_WAITALL));
+			CHECK_EQ(k + 1, n);
+		}
+		_exit(0);
+	}
+	for (i = 0; i < CLIENTS; i++) {
+		fd = accept(listener, NULL, NULL);
+		CHECK(fd >= 0);
+		server = fork();
+		if (!server) {
+			while (recv(fd, &n, sizeof(n), MSG_WAITALL) == sizeof(n)) {
+				n++;
+				CHECK_EQ(sizeof(n), send(fd, &n, sizeof(n), 0));
+			}
+			_exit(0);
+		}
+		close(fd);
+	}
+	subject_ready();
+	for (i = 0; i < CLIENTS; i++)
+		subject_join(client[i]);
+	while (wait(&n) > 0)
+		CHECK_EQ(0, n);
+}
+
+/* ---- refused ---- */
+
+SUBJECT(filter)
+{
+	struct sock_filter code[] = { BPF_STMT(BPF_RET | BPF_K, -1) };
+	struct sock_fprog prog = { .len = 1, .filter = code };
+	int fds[2];
+
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_DGRAM, 0, fds));
+	CHECK_EQ(0, setsockopt(fds[1], SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)));
+	subject_point();
+	check_works(fds[0], fds[1]);
+}
+
+SUBJECT(inet)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	subject_point();
+	CHECK_EQ(0, fcntl(fd, F_GETFD));
+}
+
+SUBJECT(unshared)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	CHECK_EQ(0, unshare(CLONE_NEWNET));
+	subject_point();
+	CHECK_EQ(0, fcntl(fd, F_GETFD));
+}
+
+SUBJECT(in_flight)
+{
+	int fds[2], fd = socket(AF_INET, SOCK_STREAM, 0), got;
+
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	send_fds(fds[0], "inet", &fd, 1);
+	close(fd);
+	subject_point();
+	recv_fds(fds[1], "inet", &got, 1);
+}
+
+SUBJECT(handed_in)
+{
+	subject_point();
+	CHECK_EQ(0, fcntl(SUBJECT_FD, F_GETFD));
+}
+
+/* To be restarted where the address is taken, or is another. */
+SUBJECT(address_taken)
+{
+	int fd = listening(SOCK_STREAM, "f/taken", 5);
+
+	subject_point();
+	check_name(fd, "f/taken", false);
+}
+
+SUBJECT(abstract_taken)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX, .sun_path = "\0ckpt-taken" };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	CHECK_EQ(0, bind(fd, (void *)&sun, sizeof(sun.sun_family) + 11));
+	subject_point();
+	CHECK_EQ(0, listen(fd, 5));
+}
+
+CKPT_FIXTURE_HOW(unix_sockets);
+CKPT_VARIANTS(unix_sockets);
+
+CKPT_ROUNDTRIP(unix_sockets, empty);
+CKPT_ROUNDTRIP(unix_sockets, fresh);
+CKPT_ROUNDTRIP(unix_sockets, stream);
+CKPT_ROUNDTRIP(unix_sockets, messages);
+CKPT_ROUNDTRIP(unix_sockets, full);
+CKPT_ROUNDTRIP(unix_sockets, shut);
+CKPT_ROUNDTRIP(unix_sockets, closed);
+CKPT_ROUNDTRIP(unix_sockets, oob);
+CKPT_ROUNDTRIP(unix_sockets, options);
+CKPT_ROUNDTRIP(unix_sockets, options_root);
+CKPT_ROUNDTRIP(unix_sockets, owner);
+CKPT_ROUNDTRIP(unix_sockets, bound_path);
+CKPT_ROUNDTRIP(unix_sockets, abstract);
+CKPT_ROUNDTRIP(unix_sockets, dead_names);
+CKPT_ROUNDTRIP(unix_sockets, datagrams);
+CKPT_ROUNDTRIP(unix_sockets, unlinked);
+CKPT_ROUNDTRIP(unix_sockets, backlog_stream);
+CKPT_ROUNDTRIP(unix_sockets, backlog_seqpacket);
+CKPT_ROUNDTRIP(unix_sockets, rights);
+CKPT_ROUNDTRIP(unix_sockets, nested);
+CKPT_ROUNDTRIP(unix_sockets, circle);
+CKPT_ROUNDTRIP(unix_sockets, waiting_rights);
+CKPT_ROUNDTRIP(unix_sockets, creds);
+CKPT_ROUNDTRIP(unix_sockets, peer_gone);
+CKPT_ROUNDTRIP(unix_sockets, timestamps);
+CKPT_ROUNDTRIP(unix_sockets, asleep);
+
+CKPT_FIXTURE_HOW(unix_other);
+CKPT_VARIANTS_OTHER(unix_other);
+
+CKPT_ROUNDTRIP(unix_other, busy);
+
+CKPT_FIXTURE(refused);
+
+TEST_F_TIMEOUT(refused, kinds, CKPT_TIMEOUT)
+{
+	EXPECT_EQ(0, ckpt_refused("filter", "unix socket", "filter"));
+	EXPECT_EQ(0, ckpt_refused("inet", "socket:[", "PF_INET"));
+	EXPECT_EQ(0, ckpt_refused("unshared", "unix socket", "namespace"));
+	EXPECT_EQ(0, ckpt_refused("in_flight", "socket:[", "PF_INET"));
+}
+
+/* One end is outside, or both of its users are not inside. */
+static void outside(struct __test_metadata *_metadata, int which, const char *words)
+{
+	struct ckpt_run run;
+	int fds[2], fd;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
+	ckpt_init(&run, NULL);
+	run.extra_fd = fds[0];
+	ASSERT_EQ(0, ckpt_start(&run, "handed_in"));
+	/* until here we have the same open file as the subject */
+	if (which)
+		close(fds[0]);
+	fd = ckpt_open(&run, "image", O_CREAT | O_WRONLY);
+	EXPECT_EQ(-EOPNOTSUPP, ckpt_checkpoint_log(&run, CHECKPOINT_KILL, fd));
+	EXPECT_LE(1, ckpt_log_has(&run, words)) ckpt_print(&run, "log");
+	EXPECT_LE(1, ckpt_log_has(&run, "fd 10")) ckpt_print(&run, "log");
+	close(fd);
+	ASSERT_EQ(0, ckpt_finish(&run));
+	ASSERT_EQ(0, ckpt_cleanup(&run));
+	close(fds[1]);
+	if (!which)
+		close(fds[0]);
+}
+
+TEST_F_TIMEOUT(refused, peer_outside, CKPT_TIMEOUT)
+{
+	outside(_metadata, 1, "connected to a process outside");
+}
+
+TEST_F_TIMEOUT(refused, shared_outside, CKPT_TIMEOUT)
+{
+	outside(_metadata, 0, "open in a process outside");
+}
+
+/* The name of a socket in the directory of a run. */
+static socklen_t run_address(struct ckpt_run *run, const char *name,
+			     struct sockaddr_un *sun)
+{
+	memset(sun, 0, sizeof(*sun));
+	sun->sun_family = AF_UNIX;
+	if (snprintf(sun->sun_path, sizeof(sun->sun_path), "%s/%s", run->dir, name) >=
+	    (int)sizeof(sun->sun_path))
+		return 0;
+	return sizeof(*sun);
+}
+
+TEST_F_TIMEOUT(refused, address_gone, CKPT_TIMEOUT)
+{
+	struct sockaddr_un sun;
+	struct ckpt_run run;
+	socklen_t len;
+	pid_t pid;
+	int fd;
+
+	ckpt_init(&run, &(struct ckpt_how) { .kill = true });
+	ASSERT_EQ(0, ckpt_start(&run, "address_taken"));
+	ASSERT_EQ(0, ckpt_checkpoint(&run));
+	pid = run.pid;
+	run.pid = 0;
+	len = run_address(&run, "f/taken", &sun);
+	ASSERT_NE(0, len);
+	ASSERT_EQ(0, unlink(sun.sun_path));
+	EXPECT_EQ(-ENOENT, ckpt_restart(&run)) ckpt_print(&run, "log");
+	EXPECT_EQ(-1, kill(pid, 0));
+
+	/* another one by that name, and bound to */
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	ASSERT_EQ(0, bind(fd, (void *)&sun, len));
+	EXPECT_EQ(-ESTALE, ckpt_restart(&run)) ckpt_print(&run, "log");
+	run.restart_flags = RESTART_FILES_CHANGED;
+	EXPECT_EQ(-EADDRINUSE, ckpt_restart(&run)) ckpt_print(&run, "log");
+	EXPECT_EQ(-1, kill(pid, 0));
+	close(fd);
+	ASSERT_EQ(pid, ckpt_restart(&run)) ckpt_print(&run, "log");
+	ASSERT_EQ(0, ckpt_finish(&run));
+	ASSERT_EQ(0, ckpt_cleanup(&run));
+}
+
+TEST_F_TIMEOUT(refused, abstract_taken, CKPT_TIMEOUT)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX, .sun_path = "\0ckpt-taken" };
+	struct ckpt_run run;
+	pid_t pid;
+	int fd;
+
+	ckpt_init(&run, &(struct ckpt_how) { .kill = true });
+	ASSERT_EQ(0, ckpt_start(&run, "abstract_taken"));
+	ASSERT_EQ(0, ckpt_checkpoint(&run));
+	pid = run.pid;
+	run.pid = 0;
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	ASSERT_EQ(0, bind(fd, (void *)&sun, sizeof(sun.sun_family) + 11));
+	EXPECT_EQ(-EADDRINUSE, ckpt_restart(&run)) ckpt_print(&run, "log");
+	EXPECT_LE(1, ckpt_log_has(&run, "@ckpt-taken")) ckpt_print(&run, "log");
+	close(fd);
+	ASSERT_EQ(pid, ckpt_restart(&run)) ckpt_print(&run, "log");
+	ASSERT_EQ(0, ckpt_finish(&run));
+	ASSERT_EQ(0, ckpt_cleanup(&run));
+}
+
+CKPT_TEST_MAIN
