@@ -62,7 +62,7 @@ static const struct field mm[] = {
 	X(ckpt_mm, mmap_base), X(ckpt_mm, mmap_legacy_base),
 	X(ckpt_mm, vdso), X(ckpt_mm, def_flags), U(ckpt_mm, dumpable),
 	X(ckpt_mm, dump_filter), U(ckpt_mm, hiwater_rss),
-	U(ckpt_mm, hiwater_vm), { }
+	U(ckpt_mm, hiwater_vm), X(ckpt_mm, pkeys), U(ckpt_mm, exec_pkey), { }
 };
 
 static const struct field files[] = {
@@ -99,7 +99,8 @@ static const struct field pipe_[] = {
 
 static const struct field vma[] = {
 	X(ckpt_vma, start), X(ckpt_vma, end), X(ckpt_vma, flags),
-	U(ckpt_vma, kind), REF(ckpt_vma, file, FILE), X(ckpt_vma, pgoff), { }
+	U(ckpt_vma, kind), REF(ckpt_vma, file, FILE), X(ckpt_vma, pgoff),
+	S(ckpt_vma, pkey), ZERO(ckpt_vma, reserved), { }
 };
 
 static const struct field pages[] = {

@@ -8,8 +8,9 @@ set -e
 PATH=$PATH:$(echo /usr/lib/postgresql/*/bin)
 export PGHOST=$PWD/pg PGUSER=postgres PGDATABASE=postgres
 
+# in the background: $! is its process id
 server() {
-	postgres -D "$PWD/pg/data" -k "$PWD/pg" -c listen_addresses= -c fsync=off \
+	exec postgres -D "$PWD/pg/data" -k "$PWD/pg" -c listen_addresses= -c fsync=off \
 		-c shared_buffers=16MB -c log_min_messages=fatal "$@"
 }
 

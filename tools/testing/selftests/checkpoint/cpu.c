@@ -348,27 +348,164 @@ static uint32_t rdpkru(void)
 	return eax;
 }
 
-/* A protection key, its rights, and a page that it protects. */
-SUBJECT(pkru)
+static void wrpkru(uint32_t pkru)
 {
-	int key = pkey_alloc(0, PKEY_DISABLE_WRITE);
-	uint32_t before;
-	char *page;
+	asm volatile (".byte 0x0f, 0x01, 0xef"
+		      : : "a" (pkru), "c" (0), "d" (0) : "memory");
+}
 
-	CHECK(key > 0);
-	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+/* The key of the mapping at an address, by /proc/self/smaps. */
+static int key_of(void *addr)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	unsigned long start, end;
+	bool here = false;
+	char line[512];
+	int key = -1;
+
+	CHECK(f);
+	while (key < 0 && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			here = (unsigned long)addr >= start && (unsigned long)addr < end;
+		else if (here)
+			sscanf(line, "ProtectionKey: %d", &key);
+	}
+	fclose(f);
+	return key;
+}
+
+/* The kernel goes by the keys, too, when it is to read or write. */
+static bool can_read(void *addr)
+{
+	int fds[2];
+	bool can;
+
+	CHECK_EQ(0, pipe(fds));
+	can = write(fds[1], addr, 1) == 1;
+	CHECK(can || errno == EFAULT);
+	close(fds[0]);
+	close(fds[1]);
+	return can;
+}
+
+static bool can_write(void *addr)
+{
+	int fd = open("/dev/zero", O_RDONLY);
+	bool can;
+
+	CHECK(fd >= 0);
+	can = read(fd, addr, 1) == 1;
+	CHECK(can || errno == EFAULT);
+	close(fd);
+	return can;
+}
+
+static char *keyed_page(int prot, int flags, int key)
+{
+	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			  flags | MAP_ANONYMOUS, -1, 0);
+
 	CHECK(page != MAP_FAILED);
 	page[0] = 'x';
-	CHECK_EQ(0, pkey_mprotect(page, 4096, PROT_READ | PROT_WRITE, key));
+	page[1] = 'y';
+	CHECK_EQ(0, pkey_mprotect(page, 4096, prot, key));
+	return page;
+}
+
+static char *shut_page;
+
+static void *other_rights(void *arg)
+{
+	uint32_t before = rdpkru() ^ *(uint32_t *)arg;
+
+	wrpkru(before);
+	CHECK(can_read(shut_page));
+	subject_touch("thread");
+	subject_wait("on");
+	CHECK_EQ(before, rdpkru());
+	CHECK(can_read(shut_page));
+	return NULL;
+}
+
+/* Keys, what each thread may do by them, and pages that they protect. */
+SUBJECT(pkru)
+{
+	int ro = pkey_alloc(0, PKEY_DISABLE_WRITE), shut = pkey_alloc(0, PKEY_DISABLE_ACCESS);
+	int freed = pkey_alloc(0, 0), next;
+	char *ro_page, *freed_page, *shared;
+	uint32_t before, toggle = 1U << (2 * shut);
+	pthread_t thread;
+
+	CHECK(ro > 0 && shut > 0 && freed > 0);
+	ro_page = keyed_page(PROT_READ | PROT_WRITE, MAP_PRIVATE, ro);
+	shut_page = keyed_page(PROT_READ, MAP_PRIVATE, shut);
+	freed_page = keyed_page(PROT_READ | PROT_WRITE, MAP_PRIVATE, freed);
+	shared = keyed_page(PROT_READ | PROT_WRITE, MAP_SHARED, ro);
+	CHECK_EQ(0, pkey_free(freed));
 	before = rdpkru();
+	CHECK_EQ(0, pthread_create(&thread, NULL, other_rights, &toggle));
+	subject_wait("thread");
 
 	subject_point();
 
+	subject_touch("on");
 	CHECK_EQ(before, rdpkru());
-	CHECK_EQ('x', page[0]);
-	/* the next one is another one: this one is still taken */
-	CHECK(pkey_alloc(0, 0) != key);
+	CHECK_EQ(ro, key_of(ro_page));
+	CHECK_EQ(shut, key_of(shut_page));
+	CHECK_EQ(freed, key_of(freed_page));
+	CHECK_EQ(ro, key_of(shared));
+	CHECK_EQ(0, key_of(&before));
+	CHECK_EQ('x', ro_page[0]);
+	CHECK_EQ('x', shared[0]);
+	CHECK_EQ('x', freed_page[0]);
+	CHECK(can_read(ro_page) && !can_write(ro_page));
+	CHECK(!can_read(shut_page));
+	CHECK(can_write(freed_page));
+	CHECK_EQ(0, pthread_join(thread, NULL));
+	wrpkru(0);
+	CHECK_EQ('y', shut_page[1]);
+	CHECK(can_write(ro_page));
+	CHECK(!can_write(shut_page));
+	/* those that were allocated are, the one that was freed is not */
+	next = pkey_alloc(0, 0);
+	CHECK_EQ(freed, next);
+	CHECK_EQ(0, pkey_free(ro));
+	CHECK_EQ(-1, pkey_free(ro));
+	CHECK_EQ(0, pkey_free(shut));
+}
+
+/* Memory that may only be executed has a key by itself, or that of somebody. */
+SUBJECT(pkru_exec_only)
+{
+	int own = pkey_alloc(0, 0), other, exec_key;
+	char *plain, *keyed, *exec_only;
+
+	CHECK(own > 0);
+	exec_only = keyed_page(PROT_READ, MAP_PRIVATE, 0);
+	CHECK_EQ(0, mprotect(exec_only, 4096, PROT_EXEC));
+	exec_key = key_of(exec_only);
+	CHECK(exec_key > 0 && exec_key != own);
+	plain = keyed_page(PROT_EXEC, MAP_PRIVATE, 0);
+	keyed = keyed_page(PROT_EXEC, MAP_PRIVATE, own);
+	CHECK(can_read(plain) && can_read(keyed) && !can_read(exec_only));
+
+	subject_point();
+
+	CHECK(can_read(plain) && can_read(keyed) && !can_read(exec_only));
+	CHECK_EQ(exec_key, key_of(exec_only));
+	CHECK_EQ(0, key_of(plain));
+	CHECK_EQ(own, key_of(keyed));
+	/* the key is the kernel's, and the same one for more of the kind */
+	CHECK_EQ(-1, pkey_free(exec_key));
+	CHECK_EQ(0, mprotect(plain, 4096, PROT_READ));
+	CHECK_EQ(0, key_of(plain));
+	CHECK_EQ(0, mprotect(plain, 4096, PROT_EXEC));
+	CHECK_EQ(exec_key, key_of(plain));
+	CHECK_EQ(0, mprotect(exec_only, 4096, PROT_READ));
+	CHECK_EQ(0, key_of(exec_only));
+	CHECK_EQ('y', exec_only[1]);
+	other = pkey_alloc(0, 0);
+	CHECK(other > 0 && other != own && other != exec_key);
 }
 
 /* Without a key of its own: the register alone. */
@@ -376,8 +513,7 @@ SUBJECT(pkru_plain)
 {
 	uint32_t before = rdpkru() ^ 0x0c000000;
 
-	asm volatile (".byte 0x0f, 0x01, 0xef"
-		      : : "a" (before), "c" (0), "d" (0));
+	wrpkru(before);
 	subject_point();
 	CHECK_EQ(before, rdpkru());
 }
@@ -617,28 +753,18 @@ TEST_F_TIMEOUT(cpu_all, pkru_plain, CKPT_TIMEOUT)
 	ASSERT_EQ(0, ckpt_roundtrip("pkru_plain", &variant->how));
 }
 
-/* Allocated keys are restored, or refused by name. */
-TEST_F_TIMEOUT(cpu, pkru, CKPT_TIMEOUT)
+TEST_F_TIMEOUT(cpu_all, pkru, CKPT_TIMEOUT)
 {
-	struct ckpt_run run;
-	long ret;
-
 	if (!has_pku())
 		SKIP(return, "processor or kernel has no protection keys");
-	ckpt_init(&run, &variant->how);
-	ASSERT_EQ(0, ckpt_start(&run, "pkru"));
-	ret = ckpt_checkpoint_log(&run, CHECKPOINT_DRY_RUN, -1);
-	if (ret == -EOPNOTSUPP) {
-		EXPECT_LE(1, ckpt_log_has(&run, "protection key"))
-			ckpt_print(&run, "log");
-		ASSERT_EQ(0, ckpt_finish(&run));
-		ASSERT_EQ(0, ckpt_cleanup(&run));
-		return;
-	}
-	ASSERT_EQ(0, ret);
-	ASSERT_EQ(0, ckpt_finish(&run));
-	ASSERT_EQ(0, ckpt_cleanup(&run));
 	ASSERT_EQ(0, ckpt_roundtrip("pkru", &variant->how));
+}
+
+TEST_F_TIMEOUT(cpu_all, pkru_exec_only, CKPT_TIMEOUT)
+{
+	if (!has_pku())
+		SKIP(return, "processor or kernel has no protection keys");
+	ASSERT_EQ(0, ckpt_roundtrip("pkru_exec_only", &variant->how));
 }
 
 CKPT_ROUNDTRIP(cpu_all, bases);

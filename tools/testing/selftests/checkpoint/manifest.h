@@ -730,8 +730,8 @@ static const struct manifest_member mm_context_t_members[] = {
 	{ "vdso", SAVED, "MM" },
 	{ "vdso_image", DERIVED, "the 64-bit one; arch_ckpt_mm_unsupported() refuses others" },
 	{ "perf_rdpmc_allowed", UNSET, "mappings of perf events, which are refused" },
-	{ "pkey_allocation_map", UNSET, "arch_ckpt_mm_unsupported()" },
-	{ "execute_only_pkey", DERIVED, "an execute-only mapping takes it again" },
+	{ "pkey_allocation_map", SAVED, "MM" },
+	{ "execute_only_pkey", SAVED, "MM" },
 };
 
 #endif /* __x86_64__ */
