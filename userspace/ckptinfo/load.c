@@ -192,6 +192,28 @@ const char *file_kind(__u32 kind)
 		return "epoll";
 	case CKPT_FILE_UNIX:
 		return "unix socket";
+	case CKPT_FILE_SHM:
+		return "segment";
+	case CKPT_FILE_FIFO:
+		return "fifo";
+	case CKPT_FILE_PIDFD:
+		return "pidfd";
+	case CKPT_FILE_INET:
+		return "socket";
+	case CKPT_FILE_NETLINK:
+		return "netlink";
+	case CKPT_FILE_INOTIFY:
+		return "inotify";
+	case CKPT_FILE_MQUEUE:
+		return "mqueue";
+	case CKPT_FILE_NS:
+		return "namespace";
+	case CKPT_FILE_PROC:
+		return "proc";
+	case CKPT_FILE_PTMX:
+		return "pty master";
+	case CKPT_FILE_PTS:
+		return "pty slave";
 	default:
 		return "unknown";
 	}
@@ -260,6 +282,29 @@ static bool check_count(struct loader *ld, const struct rec *rec, __u64 nr,
 	return false;
 }
 
+static void check_pty_side(struct loader *ld, const struct rec *rec)
+{
+	const struct ckpt_pty_side *side = rec->body;
+
+	check_count(ld, rec, (__u64)side->nr_marks * sizeof(__u32) + side->read_len +
+		    side->echo_len + side->flip_len, 1);
+}
+
+/* What an open file may be about. */
+static bool behind_file(__u32 type)
+{
+	switch (type) {
+	case CKPT_REC_INODE ... CKPT_REC_SHM:
+	case CKPT_REC_INET:
+	case CKPT_REC_NETLINK:
+	case CKPT_REC_INOTIFY:
+	case CKPT_REC_MQUEUE:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* A reference to an object that has to be of a type. */
 static void check_ref(struct loader *ld, const struct rec *rec, __u32 ref,
 		      __u32 type, const char *what)
@@ -278,7 +323,7 @@ static void check_ref(struct loader *ld, const struct rec *rec, __u32 ref,
 	if (is == type)
 		return;
 	/* what is behind an open file may be several things */
-	if (type == CKPT_REC_INODE && is >= CKPT_REC_PIPE && is <= CKPT_REC_UNIX)
+	if (type == CKPT_REC_INODE && behind_file(is))
 		return;
 	bad(ld->img, rec, "%s: object %u is a %s", what, ref, ckpt_record_name(is));
 }
@@ -325,10 +370,31 @@ static void check_fs(struct loader *ld, const struct rec *rec)
 	const char *p = rec->data;
 
 	if ((__u64)fs->root_len + fs->cwd_len != rec->data_len ||
-	    !fs->root_len || !fs->cwd_len ||
+	    !fs->root_len || !fs->cwd_len != !!fs->cwd_inode ||
 	    strnlen(p, fs->root_len) != fs->root_len - 1 ||
-	    strnlen(p + fs->root_len, fs->cwd_len) != fs->cwd_len - 1)
+	    (fs->cwd_len &&
+	     strnlen(p + fs->root_len, fs->cwd_len) != fs->cwd_len - 1))
 		bad(ld->img, rec, "its paths do not end where they should");
+}
+
+static void check_inet(struct loader *ld, const struct rec *rec)
+{
+	const struct ckpt_inet *body = rec->body;
+
+	if (rec->data_len != body->nr_opts * sizeof(struct ckpt_sockopt) +
+			     body->nr_inet_opts * sizeof(struct ckpt_inet_opt))
+		bad(ld->img, rec, "has %llu bytes of data, not %u and %u options",
+		    rec->data_len, body->nr_opts, body->nr_inet_opts);
+}
+
+static void check_netlink(struct loader *ld, const struct rec *rec)
+{
+	const struct ckpt_netlink *body = rec->body;
+
+	if (rec->data_len != body->nr_opts * sizeof(struct ckpt_sockopt) +
+			     body->nr_groups * sizeof(__u32))
+		bad(ld->img, rec, "has %llu bytes of data, not %u options and %u groups",
+		    rec->data_len, body->nr_opts, body->nr_groups);
 }
 
 static void check_pipe(struct loader *ld, const struct rec *rec)
@@ -342,6 +408,13 @@ static void check_pipe(struct loader *ld, const struct rec *rec)
 		bad(ld->img, rec, "%u buffers do not fit", p->nr_bufs);
 		return;
 	}
+	if (p->name_len > rec->data_len - sum ||
+	    (p->name_len && strnlen(rec->data + rec->data_len - p->name_len,
+				    p->name_len) != p->name_len - 1)) {
+		bad(ld->img, rec, "its name does not end where it should");
+		return;
+	}
+	sum += p->name_len;
 	for (i = 0; i < p->nr_bufs; i++) {
 		memcpy(&buf, rec->data + i * sizeof(buf), sizeof(buf));
 		sum += buf.len;
@@ -412,6 +485,9 @@ static void check_own(struct loader *ld, const struct rec *rec)
 		break;
 	case CKPT_REC_FILE:
 	case CKPT_REC_INODE:
+	case CKPT_REC_INOTIFY_WATCH:
+	case CKPT_REC_INOTIFY_EVENT:
+	case CKPT_REC_MQUEUE:
 	case CKPT_REC_VMA:
 		check_string(ld, rec);
 		if (rec->h.type == CKPT_REC_VMA)
@@ -419,6 +495,12 @@ static void check_own(struct loader *ld, const struct rec *rec)
 		break;
 	case CKPT_REC_PIPE:
 		check_pipe(ld, rec);
+		break;
+	case CKPT_REC_PTY:
+		check_string(ld, rec);
+		break;
+	case CKPT_REC_PTY_SIDE:
+		check_pty_side(ld, rec);
 		break;
 	case CKPT_REC_FILE_DATA:
 		check_count(ld, rec, ((const struct ckpt_file_data *)body)->len, 1);
@@ -432,6 +514,12 @@ static void check_own(struct loader *ld, const struct rec *rec)
 		break;
 	case CKPT_REC_UNIX_MSG:
 		check_unix_msg(ld, rec);
+		break;
+	case CKPT_REC_INET:
+		check_inet(ld, rec);
+		break;
+	case CKPT_REC_NETLINK:
+		check_netlink(ld, rec);
 		break;
 	case CKPT_REC_LOCKS:
 		check_count(ld, rec, ((const struct ckpt_locks *)body)->nr,
@@ -540,10 +628,17 @@ static const __u32 part_of[NR_COUNTS][2] = {
 	[CKPT_REC_VMA_POLICY]	= { CKPT_REC_MM },
 	[CKPT_REC_PAGES]	= { CKPT_REC_MM },
 	[CKPT_REC_MM_END]	= { CKPT_REC_MM },
-	[CKPT_REC_FILE_DATA]	= { CKPT_REC_INODE },
+	[CKPT_REC_FILE_DATA]	= { CKPT_REC_INODE, CKPT_REC_SHM },
 	[CKPT_REC_LOCKS]	= { CKPT_REC_FILES, CKPT_REC_FILE },
 	[CKPT_REC_EPOLL_ITEMS]	= { CKPT_REC_FILES },
 	[CKPT_REC_UNIX_MSG]	= { CKPT_REC_UNIX },
+	[CKPT_REC_PTY_SIDE]	= { CKPT_REC_PTY },
+	[CKPT_REC_SEM_ADJ]	= { CKPT_REC_SEM_UNDO },
+	[CKPT_REC_MSGQ_MSG]	= { CKPT_REC_MSGQ },
+	[CKPT_REC_INET_MSG]	= { CKPT_REC_INET },
+	[CKPT_REC_INOTIFY_WATCH] = { CKPT_REC_INOTIFY },
+	[CKPT_REC_INOTIFY_EVENT] = { CKPT_REC_INOTIFY },
+	[CKPT_REC_MQUEUE_MSG]	= { CKPT_REC_MQUEUE },
 };
 
 static void add_part(struct loader *ld, struct rec *rec)

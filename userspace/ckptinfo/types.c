@@ -76,7 +76,7 @@ static const struct field fd[] = {
 
 static const struct field fs[] = {
 	O(ckpt_fs, umask), COUNT(ckpt_fs, root_len), COUNT(ckpt_fs, cwd_len),
-	ZERO(ckpt_fs, reserved), { }
+	REF(ckpt_fs, cwd_inode, INODE), { }
 };
 
 static const struct field file[] = {
@@ -94,7 +94,16 @@ static const struct field inode[] = {
 
 static const struct field pipe_[] = {
 	U(ckpt_pipe, ring_size), U(ckpt_pipe, nr_bufs), U(ckpt_pipe, uid),
-	U(ckpt_pipe, gid), O(ckpt_pipe, mode), ZERO(ckpt_pipe, reserved), { }
+	U(ckpt_pipe, gid), O(ckpt_pipe, mode), X(ckpt_pipe, flags),
+	COUNT(ckpt_pipe, name_len), ZERO(ckpt_pipe, reserved), { }
+};
+
+static const struct field file_owner[] = {
+	REF(ckpt_file_owner, file, FILE), S(ckpt_file_owner, pid),
+	U(ckpt_file_owner, type), U(ckpt_file_owner, signum),
+	X(ckpt_file_owner, flags), S(ckpt_file_owner, fd),
+	U(ckpt_file_owner, uid), U(ckpt_file_owner, euid),
+	U(ckpt_file_owner, lease), ZERO(ckpt_file_owner, reserved), { }
 };
 
 static const struct field vma[] = {
@@ -325,6 +334,127 @@ static const struct field unix_msg[] = {
 	U(ckpt_unix_msg, tstamp_ns), { }
 };
 
+#define IPC(_type)							\
+	S(_type, perm.id), X(_type, perm.key), O(_type, perm.mode),	\
+	U(_type, perm.uid), U(_type, perm.gid), U(_type, perm.cuid),	\
+	U(_type, perm.cgid), REF(_type, perm.creator, PID)
+
+static const struct field shm[] = {
+	IPC(ckpt_shm), U(ckpt_shm, size), S(ckpt_shm, atime),
+	S(ckpt_shm, dtime), S(ckpt_shm, ctime), REF(ckpt_shm, user, PID),
+	S(ckpt_shm, owner), X(ckpt_shm, flags), X(ckpt_shm, name_key), { }
+};
+
+static const struct field sem[] = {
+	IPC(ckpt_sem), COUNT(ckpt_sem, nr), ZERO(ckpt_sem, reserved),
+	S(ckpt_sem, otime), S(ckpt_sem, ctime), { }
+};
+
+static const struct field sem_value[] = {
+	U(ckpt_sem_value, value), REF(ckpt_sem_value, pid, PID), { }
+};
+
+static const struct field msgq[] = {
+	IPC(ckpt_msgq), U(ckpt_msgq, qbytes), S(ckpt_msgq, stime),
+	S(ckpt_msgq, rtime), S(ckpt_msgq, ctime), REF(ckpt_msgq, sender, PID),
+	REF(ckpt_msgq, receiver, PID), { }
+};
+
+static const struct field msgq_msg[] = {
+	S(ckpt_msgq_msg, type), { }
+};
+
+static const struct field sem_adj[] = {
+	REF(ckpt_sem_adj, sem, SEM), U(ckpt_sem_adj, nr), { }
+};
+
+static const struct field inet[] = {
+	U(ckpt_inet, family), U(ckpt_inet, type), U(ckpt_inet, protocol),
+	X(ckpt_inet, flags), U(ckpt_inet, state), U(ckpt_inet, backlog),
+	X(ckpt_inet, shutdown), U(ckpt_inet, err), U(ckpt_inet, port),
+	U(ckpt_inet, peer_port), U(ckpt_inet, drops), COUNT(ckpt_inet, nr_opts),
+	COUNT(ckpt_inet, nr_inet_opts), U(ckpt_inet, uid), U(ckpt_inet, gid),
+	O(ckpt_inet, mode), BYTES(ckpt_inet, addr), BYTES(ckpt_inet, src),
+	BYTES(ckpt_inet, peer), STR(ckpt_inet, device), { }
+};
+
+static const struct field inet_msg[] = {
+	U(ckpt_inet_msg, tstamp_ns), U(ckpt_inet_msg, family),
+	U(ckpt_inet_msg, sport), U(ckpt_inet_msg, dport), U(ckpt_inet_msg, ttl),
+	X(ckpt_inet_msg, tos), X(ckpt_inet_msg, flowlabel),
+	U(ckpt_inet_msg, frag_max_size), X(ckpt_inet_msg, mark),
+	U(ckpt_inet_msg, drops), BYTES(ckpt_inet_msg, spec_dst),
+	BYTES(ckpt_inet_msg, saddr), BYTES(ckpt_inet_msg, daddr),
+	STR(ckpt_inet_msg, device), { }
+};
+
+static const struct field netlink[] = {
+	U(ckpt_netlink, type), U(ckpt_netlink, protocol), X(ckpt_netlink, options),
+	U(ckpt_netlink, portid), U(ckpt_netlink, dst_portid),
+	U(ckpt_netlink, dst_group), U(ckpt_netlink, err),
+	COUNT(ckpt_netlink, nr_opts), COUNT(ckpt_netlink, nr_groups),
+	U(ckpt_netlink, uid), U(ckpt_netlink, gid), O(ckpt_netlink, mode),
+	ZERO(ckpt_netlink, reserved), { }
+};
+
+static const struct field inotify[] = {
+	U(ckpt_inotify, uid), U(ckpt_inotify, max_events),
+	U(ckpt_inotify, next_wd), ZERO(ckpt_inotify, reserved), { }
+};
+
+static const struct field inotify_watch[] = {
+	S(ckpt_inotify_watch, wd), X(ckpt_inotify_watch, mask),
+	O(ckpt_inotify_watch, mode), REF(ckpt_inotify_watch, file, FILE), { }
+};
+
+static const struct field inotify_event_[] = {
+	S(ckpt_inotify_event, wd), X(ckpt_inotify_event, mask),
+	U(ckpt_inotify_event, cookie), ZERO(ckpt_inotify_event, reserved), { }
+};
+
+static const struct field mqueue[] = {
+	X(ckpt_mqueue, flags), O(ckpt_mqueue, mode), U(ckpt_mqueue, uid),
+	U(ckpt_mqueue, gid), U(ckpt_mqueue, maxmsg), U(ckpt_mqueue, msgsize),
+	U(ckpt_mqueue, user), U(ckpt_mqueue, nr), U(ckpt_mqueue, notify),
+	U(ckpt_mqueue, signo), X(ckpt_mqueue, sigval),
+	REF(ckpt_mqueue, owner, PID), ZERO(ckpt_mqueue, reserved), { }
+};
+
+static const struct field mqueue_msg[] = {
+	U(ckpt_mqueue_msg, priority), ZERO(ckpt_mqueue_msg, reserved), { }
+};
+
+static const struct field pty[] = {
+	U(ckpt_pty, index), X(ckpt_pty, flags), O(ckpt_pty, f_flags),
+	O(ckpt_pty, mode), U(ckpt_pty, uid), U(ckpt_pty, gid),
+	U(ckpt_pty, session), U(ckpt_pty, pgrp), { }
+};
+
+static const struct field pty_side[] = {
+	U(ckpt_pty_side, side), X(ckpt_pty_side, flags),
+	X(ckpt_pty_side, termios.iflag), X(ckpt_pty_side, termios.oflag),
+	X(ckpt_pty_side, termios.cflag), X(ckpt_pty_side, termios.lflag),
+	U(ckpt_pty_side, termios.ispeed), U(ckpt_pty_side, termios.ospeed),
+	U(ckpt_pty_side, termios.line), BYTES(ckpt_pty_side, termios.cc),
+	X(ckpt_pty_side, locked.iflag), X(ckpt_pty_side, locked.oflag),
+	X(ckpt_pty_side, locked.cflag), X(ckpt_pty_side, locked.lflag),
+	U(ckpt_pty_side, locked.ispeed), U(ckpt_pty_side, locked.ospeed),
+	U(ckpt_pty_side, locked.line), BYTES(ckpt_pty_side, locked.cc),
+	U(ckpt_pty_side, rows), U(ckpt_pty_side, cols),
+	U(ckpt_pty_side, xpixel), U(ckpt_pty_side, ypixel),
+	X(ckpt_pty_side, pktstatus), U(ckpt_pty_side, nr_marks),
+	U(ckpt_pty_side, read_len), S(ckpt_pty_side, canon_len),
+	S(ckpt_pty_side, commit_len), U(ckpt_pty_side, column),
+	U(ckpt_pty_side, canon_column), U(ckpt_pty_side, echo_len),
+	U(ckpt_pty_side, echo_commit), U(ckpt_pty_side, echo_mark),
+	U(ckpt_pty_side, flip_len), U(ckpt_pty_side, flip_seen), { }
+};
+
+static const struct field ctty[] = {
+	REF(ckpt_ctty, pty, PTY), U(ckpt_ctty, old_pgrp),
+	X(ckpt_ctty, flags), ZERO(ckpt_ctty, reserved), { }
+};
+
 static const struct type types[] = {
 	[CKPT_REC_HEADER]	= { .fields = header },
 	[CKPT_REC_TREE]		= { tree, DATA_ARRAY, tree_task, sizeof(struct ckpt_tree_task) },
@@ -341,12 +471,31 @@ static const struct type types[] = {
 	[CKPT_REC_TIMERFD]	= { .fields = timerfd },
 	[CKPT_REC_SIGNALFD]	= { .fields = signalfd_ },
 	[CKPT_REC_EPOLL]	= { .fields = epoll },
+	[CKPT_REC_FILE_OWNER]	= { .fields = file_owner },
 	[CKPT_REC_EPOLL_ITEMS]	= {
 		epoll_items, DATA_ARRAY, epoll_item, sizeof(struct ckpt_epoll_item)
 	},
 	[CKPT_REC_UNIX]		= { unix_, DATA_BYTES, NULL, 0 },
 	[CKPT_REC_UNIX_MSG]	= { unix_msg, DATA_BYTES, NULL, 0 },
 	[CKPT_REC_PID]		= { .fields = pid_ },
+	[CKPT_REC_SHM]		= { shm, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_SEM]		= {
+		sem, DATA_ARRAY, sem_value, sizeof(struct ckpt_sem_value)
+	},
+	[CKPT_REC_MSGQ]		= { .fields = msgq },
+	[CKPT_REC_MSGQ_MSG]	= { msgq_msg, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_SEM_ADJ]	= { sem_adj, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_INET]		= { inet, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_INET_MSG]	= { inet_msg, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_NETLINK]	= { netlink, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_INOTIFY]	= { .fields = inotify },
+	[CKPT_REC_INOTIFY_WATCH] = { inotify_watch, DATA_STRINGS, NULL, 0 },
+	[CKPT_REC_INOTIFY_EVENT] = { inotify_event_, DATA_STRINGS, NULL, 0 },
+	[CKPT_REC_MQUEUE]	= { mqueue, DATA_STRINGS, NULL, 0 },
+	[CKPT_REC_MQUEUE_MSG]	= { mqueue_msg, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_PTY]		= { pty, DATA_STRINGS, NULL, 0 },
+	[CKPT_REC_PTY_SIDE]	= { pty_side, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_CTTY]		= { .fields = ctty },
 	[CKPT_REC_VMA]		= { vma, DATA_STRINGS, NULL, 0 },
 	[CKPT_REC_PAGES]	= { pages, DATA_ARRAY, page_run, sizeof(struct ckpt_page_run) },
 	[CKPT_REC_FILE_DATA]	= { file_data, DATA_BYTES, NULL, 0 },

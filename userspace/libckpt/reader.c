@@ -84,7 +84,24 @@ static const struct {
 	[CKPT_REC_UNIX]		= { "UNIX", sizeof(struct ckpt_unix) },
 	[CKPT_REC_UNIX_MSG]	= { "UNIX_MSG", sizeof(struct ckpt_unix_msg) },
 	[CKPT_REC_PID]		= { "PID", sizeof(struct ckpt_pid) },
+	[CKPT_REC_FILE_OWNER]	= { "FILE_OWNER", sizeof(struct ckpt_file_owner) },
 	[CKPT_REC_EPOLL_ITEMS]	= { "EPOLL_ITEMS", sizeof(struct ckpt_epoll_items) },
+	[CKPT_REC_SHM]		= { "SHM", sizeof(struct ckpt_shm) },
+	[CKPT_REC_SEM]		= { "SEM", sizeof(struct ckpt_sem) },
+	[CKPT_REC_MSGQ]		= { "MSGQ", sizeof(struct ckpt_msgq) },
+	[CKPT_REC_MSGQ_MSG]	= { "MSGQ_MSG", sizeof(struct ckpt_msgq_msg) },
+	[CKPT_REC_SEM_ADJ]	= { "SEM_ADJ", sizeof(struct ckpt_sem_adj) },
+	[CKPT_REC_INET]		= { "INET", sizeof(struct ckpt_inet) },
+	[CKPT_REC_INET_MSG]	= { "INET_MSG", sizeof(struct ckpt_inet_msg) },
+	[CKPT_REC_NETLINK]	= { "NETLINK", sizeof(struct ckpt_netlink) },
+	[CKPT_REC_INOTIFY]	= { "INOTIFY", sizeof(struct ckpt_inotify) },
+	[CKPT_REC_INOTIFY_WATCH] = { "INOTIFY_WATCH", sizeof(struct ckpt_inotify_watch) },
+	[CKPT_REC_INOTIFY_EVENT] = { "INOTIFY_EVENT", sizeof(struct ckpt_inotify_event) },
+	[CKPT_REC_MQUEUE]	= { "MQUEUE", sizeof(struct ckpt_mqueue) },
+	[CKPT_REC_MQUEUE_MSG]	= { "MQUEUE_MSG", sizeof(struct ckpt_mqueue_msg) },
+	[CKPT_REC_PTY]		= { "PTY", sizeof(struct ckpt_pty) },
+	[CKPT_REC_PTY_SIDE]	= { "PTY_SIDE", sizeof(struct ckpt_pty_side) },
+	[CKPT_REC_CTTY]		= { "CTTY", sizeof(struct ckpt_ctty) },
 	[CKPT_REC_VMA]		= { "VMA", sizeof(struct ckpt_vma) },
 	[CKPT_REC_PAGES]	= { "PAGES", sizeof(struct ckpt_pages) },
 	[CKPT_REC_FILE_DATA]	= { "FILE_DATA", sizeof(struct ckpt_file_data) },
@@ -124,7 +141,12 @@ size_t ckpt_record_size(__u32 type)
 bool ckpt_record_is_object(__u32 type)
 {
 	switch (type) {
-	case CKPT_REC_MM ... CKPT_REC_PID:
+	case CKPT_REC_MM ... CKPT_REC_MSGQ:
+	case CKPT_REC_FILE_OWNER:
+	case CKPT_REC_INET:
+	case CKPT_REC_NETLINK:
+	case CKPT_REC_INOTIFY:
+	case CKPT_REC_MQUEUE:
 	case CKPT_REC_SIGHAND:
 	case CKPT_REC_SECCOMP_FILTER:
 	case CKPT_REC_SEM_UNDO:

@@ -6,17 +6,28 @@
  */
 #define _GNU_SOURCE
 #include <elf.h>
+#include <limits.h>
 #include <linux/filter.h>
+#include <linux/landlock.h>
+#include <linux/netlink.h>
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
+#include <mqueue.h>
+#include <netinet/in.h>
+#include <pty.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <sys/un.h>
+#include <termios.h>
 #include <time.h>
 
 #include "../kselftest_harness.h"
@@ -191,7 +202,7 @@ static void add_filter(void)
 }
 
 /* An instance that watches all of them, and is watched itself. */
-static void add_events(const sigset_t *set)
+static int add_events(const sigset_t *set)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.u64 = 5 };
 	struct itimerspec spec = { .it_value = { 1000, 1 } };
@@ -204,6 +215,136 @@ static void add_events(const sigset_t *set)
 	for (i = 0; i < 3; i++)
 		CHECK_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, fds[i], &event));
 	CHECK_EQ(0, epoll_ctl(top, EPOLL_CTL_ADD, ep, &event));
+	return fds[0];
+}
+
+static socklen_t socket_name(struct sockaddr_un *sun, bool abstract)
+{
+	memset(sun, 0, sizeof(*sun));
+	sun->sun_family = AF_UNIX;
+	if (abstract)
+		snprintf(sun->sun_path + 1, sizeof(sun->sun_path) - 1, "%s", subject_dir);
+	else
+		snprintf(sun->sun_path, sizeof(sun->sun_path), "%s",
+			 subject_path("f/socket"));
+	return sizeof(*sun);
+}
+
+static void send_fd(int to, int fd)
+{
+	char ctl[CMSG_SPACE(sizeof(int))] = "";
+	struct iovec iov = { .iov_base = "fd", .iov_len = 2 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = ctl, .msg_controllen = sizeof(ctl),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(int));
+	CHECK_EQ(2, sendmsg(to, &msg, 0));
+}
+
+/* How the sockets are told from each other: by type, and by what waits in them. */
+static void add_sockets(int event, int pipe_end)
+{
+	int stream[2], dgram[2], seq[2], listener, client[2], gone, i;
+	struct sockaddr_un sun;
+	socklen_t len;
+	pid_t pid;
+
+	/* a message read in part, one with descriptors, in circles, one out of band */
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, stream));
+	CHECK_EQ(6, send(stream[0], "stream", 6, 0));
+	CHECK_EQ(2, recv(stream[1], &sun, 2, 0));
+	send_fd(stream[0], stream[1]);
+	send_fd(stream[0], pipe_end);
+	send_fd(stream[0], event);
+	send(stream[0], "!", 1, MSG_OOB);
+	/* a sender that is gone, and one that has a name */
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_DGRAM, 0, dgram));
+	CHECK_EQ(0, setsockopt(dgram[1], SOL_SOCKET, SO_PASSCRED, &(int){ 1 },
+			       sizeof(int)));
+	CHECK_EQ(2, send(dgram[0], "us", 2, 0));
+	pid = fork();
+	if (!pid) {
+		CHECK_EQ(4, send(dgram[0], "them", 4, 0));
+		_exit(0);
+	}
+	CHECK_EQ(pid, waitpid(pid, NULL, 0));
+	/* closed by who had something to read */
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET, 0, seq));
+	CHECK_EQ(4, send(seq[0], "last", 4, 0));
+	CHECK_EQ(4, send(seq[1], "more", 4, 0));
+	close(seq[0]);
+	listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	len = socket_name(&sun, true);
+	CHECK_EQ(0, bind(listener, (void *)&sun, len));
+	CHECK_EQ(0, listen(listener, 5));
+	for (i = 0; i < 2; i++) {
+		client[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+		CHECK_EQ(0, connect(client[i], (void *)&sun, len));
+		CHECK_EQ(3, send(client[i], "hey", 3, 0));
+	}
+	send_fd(client[1], listener);
+	close(client[0]);
+	gone = socket(AF_UNIX, SOCK_DGRAM, 0);
+	len = socket_name(&sun, false);
+	CHECK_EQ(0, bind(gone, (void *)&sun, len));
+}
+
+/* One that listens, one that has a datagram, one that is a member of a group. */
+static void add_inet(void)
+{
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int tcp = socket(AF_INET, SOCK_STREAM, 0), udp = socket(AF_INET, SOCK_DGRAM, 0);
+	socklen_t len = sizeof(addr);
+
+	CHECK_EQ(0, bind(tcp, (struct sockaddr *)&addr, len));
+	CHECK_EQ(0, listen(tcp, 1));
+	CHECK_EQ(0, bind(udp, (struct sockaddr *)&addr, len));
+	CHECK_EQ(0, getsockname(udp, (struct sockaddr *)&addr, &len));
+	CHECK_EQ(0, connect(udp, (struct sockaddr *)&addr, len));
+	CHECK_EQ(4, write(udp, "self", 4));
+	CHECK_EQ(0, setsockopt(socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), SOL_NETLINK,
+			       NETLINK_ADD_MEMBERSHIP, &(int) { 1 }, sizeof(int)));
+}
+
+static void add_queues(void)
+{
+	struct sigevent event = {
+		.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1,
+	};
+	struct mq_attr attr = { .mq_maxmsg = 4, .mq_msgsize = 16 };
+	int fd = inotify_init1(IN_NONBLOCK);
+	char name[64];
+	mqd_t mq;
+
+	CHECK_EQ(1, inotify_add_watch(fd, subject_path("f"), IN_CREATE));
+	close(subject_open("f/created", O_CREAT | O_RDWR));
+	snprintf(name, sizeof(name), "/ckpt-image-%d", getpid());
+	mq = mq_open(name, O_CREAT | O_EXCL | O_RDWR, 0600, &attr);
+	CHECK(mq >= 0);
+	CHECK_EQ(0, mq_unlink(name));
+	CHECK_EQ(0, mq_send(mq, "one", 3, 7));
+	CHECK_EQ(0, mq_send(mq, "two", 3, 7));
+	CHECK_EQ(0, mq_notify(mq, &event));
+}
+
+/* A terminal of its own, with lines that were not read. */
+static void add_terminal(void)
+{
+	int master, slave;
+
+	signal(SIGHUP, SIG_IGN);
+	CHECK_EQ(0, openpty(&master, &slave, NULL, NULL, NULL));
+	CHECK_EQ(0, ioctl(slave, TIOCSCTTY, 0));
+	CHECK_EQ(11, write(master, "line\nand on", 11));
+	CHECK(open("/dev/tty", O_RDONLY) >= 0);
 }
 
 SUBJECT(rich)
@@ -216,6 +357,11 @@ SUBJECT(rich)
 
 	CHECK_EQ(0, pipe(fds));
 	CHECK_EQ(5, write(fds[1], "bytes", 5));
+	CHECK_EQ(0, fcntl(fds[0], F_SETOWN, getpid()));
+	CHECK_EQ(0, fcntl(fds[0], F_SETFL, O_ASYNC));
+	CHECK_EQ(0, mkfifo(subject_path("f/fifo"), 0600));
+	fds[1] = subject_open("f/fifo", O_RDWR);
+	CHECK_EQ(5, write(fds[1], "named", 5));
 	file = subject_open("f/file", O_CREAT | O_RDWR);
 	CHECK_EQ(4, write(file, "file", 4));
 	deleted = subject_open("f/deleted", O_CREAT | O_RDWR);
@@ -231,7 +377,10 @@ SUBJECT(rich)
 	/* one with a signal that is pending, and is to start it again */
 	add_timer(SIGUSR2, 1000, 0);
 	add_timer(SIGUSR1, 0, 1000);
-	add_events(&set);
+	add_sockets(add_events(&set), fds[0]);
+	add_inet();
+	add_queues();
+	add_terminal();
 	CHECK_EQ(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	add_filter();
 	add_filter();
@@ -246,6 +395,8 @@ SUBJECT(rich)
 		_exit(0);
 	}
 	subject_wait("child");
+	CHECK(ckpt_pidfd(zombie) >= 0);
+	CHECK(ckpt_pidfd(pid) >= 0);
 	subject_point();
 	CHECK_EQ('s', shared[0]);
 	CHECK_EQ(zombie, waitpid(zombie, NULL, 0));
@@ -327,6 +478,8 @@ static bool is_edit_error(long err)
 	case -EPERM:
 	case -ENOMEM:
 	case -EMFILE:		/* number of a descriptor */
+	case -EADDRNOTAVAIL:	/* address of a socket */
+	case -ENODEV:		/* its device */
 	case -EOPNOTSUPP:	/* something that this machine does not have */
 		return true;
 	}
@@ -1220,16 +1373,36 @@ TEST_F_TIMEOUT(image, pages, CKPT_TIMEOUT)
 #undef G
 }
 
+/* Which of the open files is the first of this kind, or -1. */
+static int find_file(struct image *im, uint32_t kind)
+{
+	int i, nr;
+
+	for (i = 0; (nr = find(im, CKPT_REC_FILE, i)) >= 0; i++)
+		if (((struct ckpt_file *)body(record(im, nr)))->kind == kind)
+			return i;
+	return -1;
+}
+
 TEST_F_TIMEOUT(image, files, CKPT_TIMEOUT)
 {
-#define F(edit)	EXPECT_BAD(CKPT_REC_FILE, 0, struct ckpt_file, body, edit)
+	int fifo, pidfd, nth = -1, nr;
+	struct ckpt_file *file;
+
+	/* /dev/null; files in messages come first */
+	do {
+		nr = find(&self->image, CKPT_REC_FILE, ++nth);
+		ASSERT_LE(0, nr);
+		file = body(record(&self->image, nr));
+	} while (file->kind != CKPT_FILE_CHRDEV);
+#define F(edit)	EXPECT_BAD(CKPT_REC_FILE, nth, struct ckpt_file, body, edit)
 #define D(edit)	EXPECT_BAD(CKPT_REC_FILES, 0, struct ckpt_fd, data, edit)
 	F(p->kind = 0);
 	F(p->kind = 999);
 	F(p->f_flags = ~0U);
 	F(p->f_flags |= O_CREAT | O_TRUNC);
 	F(p->f_flags |= O_CLOEXEC);
-	/* no device was opened so, the first file is /dev/null */
+	/* no device was opened so */
 	F(p->f_flags |= O_TMPFILE);
 	F(p->f_flags |= O_DIRECTORY);
 	F(p->pos = ~0ULL);
@@ -1253,7 +1426,7 @@ TEST_F_TIMEOUT(image, files, CKPT_TIMEOUT)
 	EXPECT_BAD(CKPT_REC_FS, 0, struct ckpt_fs, body, p->root_len = ~0U);
 	EXPECT_BAD(CKPT_REC_FS, 0, struct ckpt_fs, body, p->cwd_len = 0);
 	EXPECT_BAD(CKPT_REC_FS, 0, struct ckpt_fs, body, p->cwd_len += 100);
-	EXPECT_BAD(CKPT_REC_FS, 0, struct ckpt_fs, body, p->reserved = 1);
+	EXPECT_BAD(CKPT_REC_FS, 0, struct ckpt_fs, body, p->cwd_inode = 1);
 	if (strcmp(variant->subject, "rich"))
 		return;
 #define P(edit)	EXPECT_BAD(CKPT_REC_PIPE, 0, struct ckpt_pipe, body, edit)
@@ -1263,10 +1436,57 @@ TEST_F_TIMEOUT(image, files, CKPT_TIMEOUT)
 	P(p->ring_size = 3);
 	P(p->nr_bufs = ~0U);
 	P(p->nr_bufs = p->ring_size + 1);
+	P(p->flags = ~0U);
+	P(p->flags = CKPT_PIPE_DELETED);
+	P(p->name_len = ~0U);
+	P(p->name_len = 1);
+	P(p->mode = S_IFREG | 0600);
+	P(p->reserved = 1);
 	EXPECT_BAD(CKPT_REC_PIPE, 0, struct ckpt_pipe_buf, data, p->len = ~0U);
 	EXPECT_BAD(CKPT_REC_PIPE, 0, struct ckpt_pipe_buf, data, p->len = 0);
 	EXPECT_BAD(CKPT_REC_PIPE, 0, struct ckpt_pipe_buf, data,
 		   p->flags = ~0U);
+	EXPECT_BAD(CKPT_REC_PIPE, 0, struct ckpt_pipe_buf, data,
+		   p->flags = CKPT_PIPE_BUF_PACKET | CKPT_PIPE_BUF_FULL);
+	EXPECT_BAD(CKPT_REC_PIPE, 0, struct ckpt_pipe_buf, data,
+		   p->offset = ~0U);
+	EXPECT_BAD(CKPT_REC_PIPE, 0, struct ckpt_pipe_buf, data,
+		   p->offset = 4096 - p->len + 1);
+	EXPECT_BAD(CKPT_REC_PIPE, 0, struct ckpt_pipe_buf, data,
+		   p->offset = 1; p->flags = CKPT_PIPE_BUF_FULL);
+	EXPECT_BAD(CKPT_REC_PIPE, 0, struct ckpt_pipe_buf, data,
+		   p->reserved = 1);
+	/* a named pipe, and one that has none */
+	fifo = find_file(&self->image, CKPT_FILE_FIFO);
+	EXPECT_BAD(CKPT_REC_PIPE, 1, struct ckpt_pipe, body, p->name_len = 0);
+	EXPECT_BAD(CKPT_REC_PIPE, 1, struct ckpt_pipe, body, p->name_len--);
+	EXPECT_BAD(CKPT_REC_PIPE, 1, struct ckpt_pipe, body,
+		   p->flags = CKPT_PIPE_DELETED);
+	EXPECT_BAD(CKPT_REC_FILE, fifo, struct ckpt_file, body,
+		   p->kind = CKPT_FILE_PIPE);
+	EXPECT_BAD(CKPT_REC_FILE, fifo, struct ckpt_file, body,
+		   p->pos = 2);
+	EXPECT_BAD(CKPT_REC_FILE, fifo, struct ckpt_file, body,
+		   p->inode--);
+	EXPECT_BAD(CKPT_REC_FILE, fifo, struct ckpt_file, body,
+		   p->f_flags |= O_PATH);
+	pidfd = find_file(&self->image, CKPT_FILE_PIDFD);
+	EXPECT_BAD(CKPT_REC_FILE, pidfd, struct ckpt_file, body, p->inode = 0);
+	EXPECT_BAD(CKPT_REC_FILE, pidfd, struct ckpt_file, body, p->inode = 1);
+	EXPECT_BAD(CKPT_REC_FILE, pidfd, struct ckpt_file, body, p->inode = ~0U);
+	EXPECT_BAD(CKPT_REC_FILE, pidfd, struct ckpt_file, body,
+		   p->f_flags |= O_PATH);
+	EXPECT_BAD(CKPT_REC_FILE, pidfd, struct ckpt_file, body,
+		   p->f_flags &= ~O_ACCMODE);
+	EXPECT_BAD(CKPT_REC_PID, 0, struct ckpt_pid, body, p->nr = 0);
+	EXPECT_BAD(CKPT_REC_PID, 0, struct ckpt_pid, body, p->nr = -1);
+	EXPECT_BAD(CKPT_REC_PID, 0, struct ckpt_pid, body, p->nr = 1);
+	EXPECT_BAD(CKPT_REC_PID, 0, struct ckpt_pid, body, p->nr = 1 << 30);
+	EXPECT_BAD(CKPT_REC_PID, 0, struct ckpt_pid, body, p->flags = ~0U);
+	EXPECT_BAD(CKPT_REC_PID, 0, struct ckpt_pid, body,
+		   p->flags = CKPT_PID_THREAD);
+	EXPECT_BAD(CKPT_REC_PID, 0, struct ckpt_pid, body,
+		   p->flags = CKPT_PID_THREAD | CKPT_PID_GONE);
 	I(p->kind = 0);
 	I(p->kind = 99);
 	I(p->size = ~0ULL);
@@ -1279,6 +1499,22 @@ TEST_F_TIMEOUT(image, files, CKPT_TIMEOUT)
 		   p->len = ~0ULL);
 	EXPECT_BAD(CKPT_REC_FILE_DATA, 0, struct ckpt_file_data, body,
 		   p->offset = 1ULL << 40);
+#define O(edit)	EXPECT_BAD(CKPT_REC_FILE_OWNER, 0, struct ckpt_file_owner, body, edit)
+	O(p->file = 0);
+	O(p->file = 999999);
+	O(p->file = rec->objref);
+	O(p->pid = 1);
+	O(p->pid = -1);
+	O(p->type = 99);
+	O(p->signum = 999);
+	O(p->flags = ~0U);
+	O(p->fd = -5);
+	O(p->uid = ~0U);
+	O(p->uid = p->euid = ~0U);
+	O(p->lease = 1);
+	O(p->lease = 99);
+	O(p->reserved = 1);
+#undef O
 #undef I
 #undef P
 #undef D
@@ -1371,6 +1607,566 @@ TEST_F_TIMEOUT(image, events, CKPT_TIMEOUT)
 #undef S
 #undef T
 #undef E
+}
+
+static struct ckpt_inet_opt *inet_opts(struct ckpt_record *rec, struct ckpt_inet *inet)
+{
+	struct ckpt_sockopt *first = data(rec);
+
+	return (struct ckpt_inet_opt *)(first + inet->nr_opts);
+}
+
+TEST_F_TIMEOUT(image, inet, CKPT_TIMEOUT)
+{
+	if (strcmp(variant->subject, "rich"))
+		return;
+#define T(edit)	EXPECT_BAD(CKPT_REC_INET, 0, struct ckpt_inet, body, edit)
+#define U(edit)	EXPECT_BAD(CKPT_REC_INET, 1, struct ckpt_inet, body, edit)
+#define O(edit)	EXPECT_BAD(CKPT_REC_INET, 0, struct ckpt_sockopt, data, edit)
+#define I(edit)	EXPECT_BAD(CKPT_REC_INET, 0, struct ckpt_inet, body, edit)
+#define M(edit)	EXPECT_BAD(CKPT_REC_INET_MSG, 0, struct ckpt_inet_msg, body, edit)
+	T(p->family = AF_UNIX);
+	T(p->family = ~0U);
+	T(p->type = SOCK_DGRAM);
+	T(p->type = SOCK_RAW);
+	T(p->protocol = IPPROTO_UDP);
+	T(p->protocol = IPPROTO_ICMP);
+	T(p->flags = ~0U);
+	T(p->state = 0);
+	T(p->state = CKPT_INET_CONNECTED);
+	T(p->state = ~0U);
+	T(p->state = CKPT_INET_CLOSE);
+	T(p->backlog = ~0U);
+	T(p->shutdown = 4);
+	T(p->err = 4096);
+	T(p->port = 0);
+	T(p->port = 65536);
+	T(p->peer_port = 1);
+	T(p->nr_opts = 0);
+	T(p->nr_opts = ~0U);
+	T(p->nr_inet_opts = 0);
+	T(p->nr_inet_opts = ~0U);
+	T(p->nr_opts -= 4; p->nr_inet_opts += 3);
+	T(p->uid = ~0U);
+	T(p->gid = ~0U);
+	T(p->mode = 0100644);
+	T(p->mode = ~0U);
+	T(p->addr[4] = 1);
+	T(p->flags &= ~CKPT_INET_ADDR_LOCK);
+	T(p->src[4] = 1);
+	T(p->peer[0] = 1);
+	T(memset(p->device, 'x', sizeof(p->device)));
+	T(p->device[0] = 'x');
+	T(p->device[1] = 'x');
+	/* not an address of ours */
+	T(p->addr[0] = 10);
+	U(p->family = AF_INET6);
+	U(p->flags |= CKPT_INET_CONGESTION);
+	U(p->state = CKPT_INET_LISTEN);
+	U(p->state = CKPT_INET_CLOSE);
+	U(p->backlog = 1);
+	U(p->src[0] = 10);
+	O(p->name = ~0U);
+	O(p->len = 0);
+	O(p->len = 17);
+	I(inet_opts(rec, p)->level = SOL_IPV6);
+	I(inet_opts(rec, p)->level = ~0U);
+	I(inet_opts(rec, p)->name = ~0U);
+	I(inet_opts(rec, p)->len = 0);
+	I(inet_opts(rec, p)->len = 17);
+	I(inet_opts(rec, p)->reserved = 1);
+	I(inet_opts(rec, p)[1].val[0] = ~0ULL);
+	I(inet_opts(rec, p)[2].val[0] = 4711);
+	M(rec->objref = 0);
+	M(rec->objref--);
+	M(rec->data_len += 8);
+	M(p->family = 0);
+	M(p->family = AF_INET6);
+	M(p->sport = 65536);
+	M(p->dport = ~0U);
+	M(p->ttl = 256);
+	M(p->tos = ~0U);
+	M(p->flowlabel = 1);
+	M(p->frag_max_size = ~0U);
+	M(p->tstamp_ns = ~0ULL);
+	M(p->saddr[15] = 1);
+	M(p->daddr[4] = 1);
+	M(memset(p->device, 'x', sizeof(p->device)));
+	M(p->device[0] = 'x');
+#define N(edit)	EXPECT_BAD(CKPT_REC_NETLINK, 0, struct ckpt_netlink, body, edit)
+	N(p->type = SOCK_STREAM);
+	N(p->protocol = NETLINK_AUDIT);
+	N(p->protocol = ~0U);
+	N(p->options = ~0U);
+	N(p->dst_portid = 1);
+	N(p->dst_group = 1);
+	N(p->options |= CKPT_NETLINK_CONNECTED);
+	N(p->options |= CKPT_NETLINK_CONNECTED; p->portid = 1; p->dst_group = 33);
+	N(p->err = 4096);
+	N(p->nr_opts = ~0U);
+	N(p->nr_opts = 0);
+	N(p->nr_groups = ~0U);
+	N(p->nr_groups = 0);
+	N(p->uid = ~0U);
+	N(p->gid = ~0U);
+	N(p->mode = 0100644);
+	N(p->reserved = 1);
+	N(((uint32_t *)(data(rec) + rec->data_len))[-1] = 0);
+	N(((uint32_t *)(data(rec) + rec->data_len))[-1] = ~0U);
+#undef N
+#undef M
+#undef I
+#undef O
+#undef U
+#undef T
+}
+
+TEST_F_TIMEOUT(image, queues, CKPT_TIMEOUT)
+{
+	if (strcmp(variant->subject, "rich"))
+		return;
+#define N(edit)	EXPECT_BAD(CKPT_REC_INOTIFY, 0, struct ckpt_inotify, body, edit)
+#define W(edit)	EXPECT_BAD(CKPT_REC_INOTIFY_WATCH, 0, struct ckpt_inotify_watch, body, edit)
+#define P(edit)	EXPECT_BAD(CKPT_REC_INOTIFY_WATCH, 0, char, data, edit)
+#define E(edit)	EXPECT_BAD(CKPT_REC_INOTIFY_EVENT, 0, struct ckpt_inotify_event, body, edit)
+#define T(edit)	EXPECT_BAD(CKPT_REC_INOTIFY_EVENT, 0, char, data, edit)
+#define Q(edit)	EXPECT_BAD(CKPT_REC_MQUEUE, 0, struct ckpt_mqueue, body, edit)
+#define A(edit)	EXPECT_BAD(CKPT_REC_MQUEUE, 0, char, data, edit)
+#define M(edit)	EXPECT_BAD(CKPT_REC_MQUEUE_MSG, 0, struct ckpt_mqueue_msg, body, edit)
+	N(p->uid = ~0U);
+	N(p->max_events = ~0U);
+	N(p->max_events = 0);
+	N(p->next_wd = ~0U);
+	N(p->reserved = 1);
+	W(p->wd = 0);
+	W(p->wd = -1);
+	W(p->mask = ~0U);
+	W(p->mask |= IN_ISDIR);
+	W(p->mask |= IN_Q_OVERFLOW);
+	EXPECT_EDIT(-ESTALE, CKPT_REC_INOTIFY_WATCH, 0, struct ckpt_inotify_watch, body,
+		    p->mode = S_IFREG);
+	W(p->file = 1);
+	W(p->file = 999999);
+	P(p[0] = 'x');
+	P(p[1] = 0);
+	E(p->wd = 0);
+	E(p->wd = -1);
+	E(p->mask = ~0U);
+	E(p->mask |= IN_Q_OVERFLOW);
+	E(p->mask = IN_Q_OVERFLOW);
+	E(p->reserved = 1);
+	T(p[0] = 0);
+	T(p[0] = '/');
+	T(p[1] = 0);
+	Q(p->flags = ~0U);
+	Q(p->mode = S_IFDIR);
+	Q(p->mode = ~0U);
+	Q(p->uid = ~0U);
+	Q(p->gid = ~0U);
+	Q(p->maxmsg = 0);
+	Q(p->maxmsg = 1);
+	Q(p->maxmsg = ~0ULL);
+	Q(p->msgsize = 0);
+	Q(p->msgsize = 2);
+	Q(p->msgsize = ~0ULL);
+	Q(p->user = ~0U);
+	Q(p->nr = 0);
+	Q(p->nr = 1);
+	Q(p->nr = 3);
+	Q(p->nr = ~0U);
+	Q(p->notify = 0);
+	Q(p->notify = CKPT_MQUEUE_NOTIFY_NONE);
+	Q(p->notify = ~0U);
+	Q(p->signo = 99);
+	Q(p->owner = 0);
+	Q(p->owner = 999999);
+	Q(p->reserved = 1);
+	A(p[0] = '/');
+	A(p[0] = 0);
+	A(p[3] = 0);
+	M(p->priority = 32768);
+	M(p->reserved = 1);
+#undef M
+#undef A
+#undef Q
+#undef T
+#undef E
+#undef P
+#undef W
+#undef N
+}
+
+TEST_F_TIMEOUT(image, terminals, CKPT_TIMEOUT)
+{
+	int master, slave;
+
+	if (strcmp(variant->subject, "rich"))
+		return;
+	master = find_file(&self->image, CKPT_FILE_PTMX);
+	slave = find_file(&self->image, CKPT_FILE_PTS);
+	ASSERT_LE(0, master);
+	ASSERT_LE(0, slave);
+#define P(edit)	EXPECT_BAD(CKPT_REC_PTY, 0, struct ckpt_pty, body, edit)
+#define N(edit)	EXPECT_BAD(CKPT_REC_PTY, 0, char, data, edit)
+#define M(edit)	EXPECT_BAD(CKPT_REC_PTY_SIDE, 0, struct ckpt_pty_side, body, edit)
+#define S(edit)	EXPECT_BAD(CKPT_REC_PTY_SIDE, 1, struct ckpt_pty_side, body, edit)
+#define D(edit)	EXPECT_BAD(CKPT_REC_PTY_SIDE, 1, uint32_t, data, edit)
+#define C(edit)	EXPECT_BAD(CKPT_REC_CTTY, 0, struct ckpt_ctty, body, edit)
+#define F(edit)	EXPECT_BAD(CKPT_REC_FILE, master, struct ckpt_file, body, edit)
+#define G(edit)	EXPECT_BAD(CKPT_REC_FILE, slave, struct ckpt_file, body, edit)
+	P(p->index = 1 << 20);
+	P(p->index = ~0U);
+	P(p->flags = ~0U);
+	P(p->flags |= CKPT_PTY_DEAD);
+	P(p->flags |= CKPT_PTY_HUNG_UP);
+	P(p->flags |= CKPT_PTY_DEAD | CKPT_PTY_HUNG_UP);
+	P(p->f_flags = O_ACCMODE);
+	P(p->f_flags = O_RDONLY);
+	P(p->f_flags |= O_TRUNC);
+	P(p->mode = 0);
+	P(p->mode = S_IFREG | 0600);
+	P(p->uid = ~0U);
+	P(p->gid = ~0U);
+	P(p->session = 0);
+	P(p->session = 1);
+	P(p->session = ~0U);
+	P(p->pgrp = 0);
+	P(p->pgrp = 1);
+	P(p->pgrp = ~0U);
+	P(p->session = p->pgrp = 0);
+	P(p->session = p->pgrp = 1);
+	N(*p = 'x');
+	M(p->side = 1);
+	M(p->side = 2);
+	M(p->termios.lflag |= ECHO);
+	M(p->flags |= CKPT_TTY_NO_LDISC);
+	M(p->flags |= CKPT_TTY_OTHER_CLOSED);
+	S(p->side = 0);
+	S(p->flags = ~0U);
+	S(p->flags |= CKPT_TTY_NO_LDISC);
+	S(p->termios.cflag &= ~CREAD);
+	S(p->termios.cc[22] = 1);
+	S(p->locked.cc[19] = 1);
+	S(p->rows = 1 << 16);
+	S(p->cols = ~0U);
+	S(p->xpixel = ~0U);
+	S(p->ypixel = 1 << 16);
+	S(p->pktstatus = 256);
+	S(p->nr_marks = 0);
+	S(p->nr_marks = ~0U);
+	S(p->nr_marks = 1 << 30);
+	S(p->read_len = 0);
+	S(p->read_len = ~0U);
+	S(p->canon_len = -1);
+	S(p->canon_len = 12);
+	S(p->commit_len = -2);
+	S(p->commit_len = 12);
+	S(p->echo_len = 4096);
+	S(p->echo_commit = p->echo_len + 1);
+	S(p->echo_mark = p->echo_len + 1);
+	S(p->flip_len++);
+	S(p->flip_len = ~0U);
+	S(p->flip_seen = p->flip_len + 1);
+	D(*p = 11);
+	D(*p = ~0U);
+	C(p->pty = 0);
+	C(p->pty = 999999);
+	C(p->pty++);
+	C(p->old_pgrp = ~0U);
+	C(p->old_pgrp = 1);
+	C(p->flags = ~0U);
+	C(p->flags = CKPT_CTTY_GONE);
+	C(p->reserved = 1);
+	F(p->inode = 0);
+	F(p->inode++);
+	F(p->size = 1);
+	F(p->f_flags = O_WRONLY);
+	G(p->inode = 0);
+	G(p->inode++);
+	G(p->size = 2);
+#undef G
+#undef F
+#undef C
+#undef D
+#undef S
+#undef M
+#undef N
+#undef P
+}
+
+/* Which one of the sockets has these: the first that @is says yes to. */
+static int find_socket(struct image *im, bool (*is)(const struct ckpt_unix *s))
+{
+	int i, nr;
+
+	for (i = 0; (nr = find(im, CKPT_REC_UNIX, i)) >= 0; i++)
+		if (is(body(record(im, nr))))
+			return i;
+	return -1;
+}
+
+static bool is_stream(const struct ckpt_unix *s)
+{
+	return s->type == SOCK_STREAM && s->peer && !s->listener;
+}
+
+static bool is_dgram(const struct ckpt_unix *s)
+{
+	return s->type == SOCK_DGRAM && s->peer;
+}
+
+static bool is_bound(const struct ckpt_unix *s)
+{
+	return s->type == SOCK_DGRAM && s->path_len;
+}
+
+static bool is_listener(const struct ckpt_unix *s)
+{
+	return s->state == CKPT_UNIX_LISTEN;
+}
+
+static bool is_embryo(const struct ckpt_unix *s)
+{
+	return s->listener;
+}
+
+static bool is_dead(const struct ckpt_unix *s)
+{
+	return s->flags & CKPT_UNIX_DEAD;
+}
+
+static uint32_t socket_ref(struct image *im, bool (*is)(const struct ckpt_unix *s))
+{
+	return record(im, find(im, CKPT_REC_UNIX, find_socket(im, is)))->objref;
+}
+
+/* Which one of the messages is from this socket, and has credentials. */
+static int find_message(struct image *im, uint32_t sender)
+{
+	int i, nr;
+
+	for (i = 0; (nr = find(im, CKPT_REC_UNIX_MSG, i)) >= 0; i++) {
+		struct ckpt_unix_msg *msg = body(record(im, nr));
+
+		if (msg->sender == sender && msg->uid != (uint32_t)-1)
+			return i;
+	}
+	return -1;
+}
+
+TEST_F_TIMEOUT(image, sockets, CKPT_TIMEOUT)
+{
+	struct image *im = &self->image;
+	uint32_t dgram, stream, listener, dead;
+	int nth;
+
+	if (strcmp(variant->subject, "rich"))
+		return;
+	dgram = socket_ref(im, is_dgram);
+	stream = socket_ref(im, is_stream);
+	listener = socket_ref(im, is_listener);
+	dead = socket_ref(im, is_dead);
+#define U(edit)	EXPECT_BAD(CKPT_REC_UNIX, nth, struct ckpt_unix, body, edit)
+#define O(edit)	EXPECT_BAD(CKPT_REC_UNIX, nth, struct ckpt_sockopt, data, edit)
+	nth = find_socket(im, is_stream);
+	U(p->type = SOCK_RAW);
+	U(p->type = SOCK_DGRAM);
+	U(p->flags = ~0U);
+	U(p->flags |= CKPT_UNIX_DEAD);
+	U(p->flags |= CKPT_UNIX_BOUND);
+	U(p->flags &= ~CKPT_UNIX_CRED);
+	U(p->state = 0);
+	U(p->state = CKPT_UNIX_CLOSE);
+	U(p->state = CKPT_UNIX_LISTEN);
+	U(p->state = 99);
+	U(p->shutdown = 4);
+	U(p->err = 1 << 20);
+	U(p->backlog = 1);
+	U(p->peer = 0);
+	U(p->peer = rec->objref);
+	U(p->peer = dgram);
+	U(p->peer = listener);
+	U(p->peer = 999999);
+	U(p->listener = listener);
+	U(p->listener = rec->objref);
+	U(p->peer_pid = 999999);
+	U(p->peer_pid = stream);
+	U(p->peer_uid = -1);
+	U(p->nr_groups = ~0U);
+	U(p->nr_groups++);
+	U(p->nr_opts = ~0U);
+	U(p->nr_opts--);
+	U(p->addr_len = ~0U);
+	U(p->addr_len = 2);
+	U(p->path_len = ~0U);
+	U(p->uid = -1);
+	U(p->mode = S_IFCHR | 0777);
+	U(p->mtime_nsec = 1000000000);
+	U(p->reserved = 1);
+	O(p->name = SO_ATTACH_BPF);
+	O(p->name = 9999);
+	O(p->len = 0);
+	O(p->len = ~0U);
+	O(p->val[0] = ~0ULL);
+	nth = find_socket(im, is_listener);
+	U(p->backlog = ~0U);
+	U(p->peer = stream);
+	U(p->type = SOCK_SEQPACKET);
+	U(p->addr_len = 0);
+	U(p->state = CKPT_UNIX_CLOSE);
+	nth = find_socket(im, is_embryo);
+	U(p->listener = stream);
+	U(p->listener = rec->objref);
+	U(p->peer = 0);
+	U(p->peer = stream);
+	U(p->peer = listener);
+	U(p->flags |= CKPT_UNIX_CONNECTED);
+	U(p->mode = S_IFSOCK | 0777);
+	nth = find_socket(im, is_dead);
+	U(p->peer = stream);
+	U(p->shutdown = 1);
+	U(p->flags = 0);
+	U(p->type = SOCK_DGRAM);
+	nth = find_socket(im, is_bound);
+	U(p->path_len--);
+	U(p->flags &= ~CKPT_UNIX_BOUND);
+	U(p->addr_len--);
+	U(memset(data(rec) + rec->data_len - 3, 'x', 3));
+#undef O
+#undef U
+	nth = 0;
+#define M(edit)	EXPECT_BAD(CKPT_REC_UNIX_MSG, nth, struct ckpt_unix_msg, body, edit)
+	M(p->sender = 0);
+	M(p->sender = dgram);
+	M(p->sender = rec->objref);
+	M(p->sender = 999999);
+	M(p->flags = ~0U);
+	M(p->flags = CKPT_UNIX_MSG_OOB);
+	M(p->head_len = ~0U);
+	M(p->head_len++);
+	M(p->frags_len = ~0U);
+	M(p->frags_len = 1 << 30; p->head_len = 1 << 30);
+	M(p->consumed = ~0U);
+	M(p->consumed = p->head_len + 1);
+	M(p->nr_files = ~0U);
+	M(p->nr_files = 1);
+	M(p->pid = 999999);
+	M(p->pid = stream);
+	M(p->reserved = 1);
+	M(p->tstamp_ns = ~0ULL);
+	M(rec->objref = listener);
+	M(rec->objref = dead);
+	M(rec->objref = dgram);
+	/* one that has credentials */
+	nth = find_message(im, dgram);
+	M(p->uid = -1);
+	M(p->gid = -1);
+	M(p->consumed = 1);
+	M(p->flags = CKPT_UNIX_MSG_OOB);
+#undef M
+#define P(edit)	EXPECT_BAD(CKPT_REC_PID, 0, struct ckpt_pid, body, edit)
+	P(p->nr = 0);
+	P(p->nr = -1);
+	P(p->nr = INT_MAX; p->flags = CKPT_PID_GONE);
+	P(p->nr = 1; p->flags = 0);
+	P(p->flags = ~0U);
+#undef P
+}
+
+/* Security modules may look at the file of who listens: there has to be one. */
+TEST_F_TIMEOUT(image, listener_without_file, CKPT_TIMEOUT)
+{
+	/* of Linux 6.12: also the scope */
+	struct { __u64 fs, net, scoped; } attr = { .scoped = 1 };
+	struct image *im = &self->image;
+	int i, nr, ruleset, status;
+	struct ckpt_file other = {};
+	uint32_t listener;
+	pid_t pid;
+
+	if (strcmp(variant->subject, "rich"))
+		return;
+	listener = socket_ref(im, is_listener);
+	for (i = 0; (nr = find(im, CKPT_REC_FILE, i)) >= 0; i++) {
+		struct ckpt_file *file = body(record(im, nr));
+
+		if (file->kind == CKPT_FILE_PIPE)
+			other = *file;
+	}
+	ASSERT_EQ(CKPT_FILE_PIPE, other.kind);
+	for (i = 0; (nr = find(im, CKPT_REC_FILE, i)) >= 0; i++) {
+		struct ckpt_file *file = body(record(im, nr));
+
+		if (file->kind == CKPT_FILE_UNIX && file->inode == listener)
+			break;
+	}
+	ASSERT_LE(0, nr);
+	pid = fork();
+	if (!pid) {
+		ruleset = syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+		if (ruleset < 0)
+			_exit(2);
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+		    syscall(SYS_landlock_restrict_self, ruleset, 0))
+			_exit(1);
+		close(ruleset);
+		EXPECT_EDIT(-EINVAL, CKPT_REC_FILE, i, struct ckpt_file, body, *p = other);
+		EXPECT_LE(1, ckpt_log_has(&self->run, "accepts")) ckpt_print(&self->run, "log");
+		/* neither is anything else about it in the way */
+		i = try_image(_metadata, self, im);
+		EXPECT_LT(0, i) ckpt_print(&self->run, "log");
+		_exit(_metadata->exit_code == KSFT_FAIL);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+/* Each number of what is about sockets, one by one. Any result will do. */
+TEST_F_TIMEOUT(image, socket_edits, 1200)
+{
+	static const uint32_t values[] = { 0, 1, 2, 3, 7, INT_MAX, ~0U };
+	struct image *im = &self->image, edited;
+	unsigned int seed = getpid(), i, k, nr, types[3] = {
+		CKPT_REC_UNIX, CKPT_REC_UNIX_MSG, CKPT_REC_PID,
+	};
+	struct ckpt_record *rec;
+	int status;
+	long ret;
+
+	if (strcmp(variant->subject, "rich"))
+		return;
+	TH_LOG("seed %u", seed);
+	for (i = 0; i < MAX_EDITS; i++) {
+		edited = copy(im);
+		for (k = 0; k < 1 + i % 2; k++) {
+			uint32_t *p;
+
+			do {
+				nr = rand_r(&seed) % im->nr;
+				rec = record(&edited, nr);
+			} while (rec->type != types[0] && rec->type != types[1] &&
+				 rec->type != types[2]);
+			p = body(rec);
+			p += rand_r(&seed) % (rec->body_len / sizeof(*p));
+			/* often, what could be the name of another object */
+			*p = rand_r(&seed) % 2 ? values[rand_r(&seed) % 7] :
+						 rand_r(&seed) % 100;
+			if (rand_r(&seed) % 4 == 0)
+				rec->objref = rand_r(&seed) % 100;
+			seal(&edited, nr);
+		}
+		ASSERT_EQ(0, ftruncate(self->file, 0));
+		ASSERT_EQ(edited.size, pwrite(self->file, edited.data,
+					      edited.size, 0));
+		ASSERT_EQ(0, lseek(self->file, 0, SEEK_SET));
+		ret = ckpt_restart_from(self->file, 0, -1);
+		ASSERT_NE(0, ret);
+		if (ret > 0)
+			end_all(ret);
+		ASSERT_EQ(-1, waitpid(-1, &status, WNOHANG));
+		release(&edited);
+	}
+	ckpt_sleep_ms(100);
 }
 
 TEST_F_TIMEOUT(image, trailer, CKPT_TIMEOUT)

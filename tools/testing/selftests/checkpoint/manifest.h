@@ -179,8 +179,8 @@ static const struct manifest_member task_struct_members[] = {
 	{ "cached_requested_key", PER_BOOT, "cache" },
 	{ "comm", SAVED, "TASK" },
 	{ "nameidata", UNSET, "in the kernel only" },
-	{ "sysvsem", SAVED, "SEM_UNDO, who shares it; sem_undo_pending() refuses what is in it" },
-	{ "sysvshm", UNSET, "ckpt_has_shm()" },
+	{ "sysvsem", SAVED, "SEM_UNDO, with SEM_ADJ" },
+	{ "sysvshm", SAVED, "SHM: owner" },
 	{ "last_switch_count", PER_BOOT, "hung task detection" },
 	{ "last_switch_time", PER_BOOT, "hung task detection" },
 	{ "fs", SAVED, "TASK_OBJS, FS" },
@@ -435,9 +435,9 @@ static const struct manifest_member signal_struct_members[] = {
 
 	{ "pids", SAVED, "TREE, the numbers" },
 	{ "tick_dep_mask", DERIVED, "from timers and events" },
-	{ "tty_old_pgrp", UNSET, "ckpt_has_lost_tty()" },
+	{ "tty_old_pgrp", SAVED, "CTTY" },
 	{ "leader", DERIVED, "TREE" },
-	{ "tty", PER_BOOT, "that of the caller's session; ckpt_tree_check() refuses another" },
+	{ "tty", SAVED, "CTTY; else the caller's, see ckpt_terminals_check()" },
 	{ "autogroup", PER_BOOT, "the caller's" },
 
 	/* accounting */

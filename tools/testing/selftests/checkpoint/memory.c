@@ -728,6 +728,49 @@ SUBJECT(names)
 	CHECK_PAGE(p + 4 * PAGE, 2);
 }
 
+/* What the kernel may drop at any time; contents need not come back. */
+#ifndef MAP_DROPPABLE
+#define MAP_DROPPABLE	0x08
+#endif
+
+static bool is_droppable(const void *addr)
+{
+	unsigned long s, e, want = (unsigned long)addr;
+	char *line, *next = NULL;
+	bool here = false;
+
+	CHECK(ckpt_slurp("/proc/self/smaps", smaps, sizeof(smaps)) > 0);
+	for (line = strtok_r(smaps, "\n", &next); line;
+	     line = strtok_r(NULL, "\n", &next)) {
+		if (sscanf(line, "%lx-%lx ", &s, &e) == 2)
+			here = want >= s && want < e;
+		else if (here && !strncmp(line, "VmFlags:", 8))
+			return strstr(line, " dp");
+	}
+	return false;
+}
+
+SUBJECT(droppable)
+{
+	char *p = mmap(NULL, 4 * PAGE, RW, MAP_DROPPABLE | MAP_ANONYMOUS, -1, 0);
+	unsigned int i;
+
+	CHECK(p != MAP_FAILED);
+	CHECK(is_droppable(p));
+	fill_page(p, 1);
+	fill_page(p + 2 * PAGE, 2);
+	memory_point();
+	CHECK(is_droppable(p));
+	/* there or not, but nothing else */
+	if (p[0])
+		CHECK_PAGE(p, 1);
+	for (i = 0; i < 4; i++)
+		fill_page(p + i * PAGE, 7 + i);
+	for (i = 0; i < 4; i++)
+		CHECK_PAGE(p + i * PAGE, 7 + i);
+	CHECK_EQ(0, munmap(p, 4 * PAGE));
+}
+
 /* ---- huge pages ---- */
 
 static long huge_kb(const void *addr)
@@ -964,6 +1007,17 @@ CKPT_ROUNDTRIP(memory, advice);
 CKPT_ROUNDTRIP(memory, locked);
 CKPT_ROUNDTRIP(memory, locked_future);
 CKPT_ROUNDTRIP(memory, names);
+
+TEST_F_TIMEOUT(memory, droppable, CKPT_TIMEOUT)
+{
+	void *p = mmap(NULL, PAGE, RW, MAP_DROPPABLE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		SKIP(return, "no MAP_DROPPABLE");
+	munmap(p, PAGE);
+	ASSERT_EQ(0, ckpt_roundtrip("droppable", &variant->how));
+}
+
 CKPT_ROUNDTRIP(memory, huge);
 CKPT_ROUNDTRIP(memory, self);
 CKPT_ROUNDTRIP(memory, vdso);

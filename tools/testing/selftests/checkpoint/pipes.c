@@ -6,6 +6,8 @@
 #define _GNU_SOURCE
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "../kselftest_harness.h"
 #include "ckpt_util.h"
@@ -312,24 +314,89 @@ SUBJECT(busy_pipeline)
 	CHECK_EQ(total, len);
 }
 
-/* ---- named pipes ---- */
+/* ---- what splice(2) and its like put there ---- */
 
-SUBJECT(fifo)
+SUBJECT(spliced)
 {
-	int rd, wr;
+	static char buf[10000], mine[8192] __attribute__((aligned(4096)));
+	struct iovec vec = { .iov_base = mine + 100, .iov_len = 6000 };
+	int from_file[2], copied[2], from_memory[2], file;
+	loff_t pos = 1000;
 
-	CHECK_EQ(0, mkfifo(subject_path("f/fifo"), 0600));
-	rd = subject_open("f/fifo", O_RDONLY | O_NONBLOCK);
-	wr = subject_open("f/fifo", O_WRONLY);
-	CHECK(rd >= 0 && wr >= 0);
-	CHECK_EQ(4, write(wr, "fifo", 4));
+	fill(buf, sizeof(buf));
+	memcpy(mine, buf, sizeof(mine));
+	file = subject_open("f/file", O_CREAT | O_RDWR);
+	CHECK_EQ(sizeof(buf), write(file, buf, sizeof(buf)));
+	CHECK_EQ(0, pipe(from_file));
+	CHECK_EQ(0, pipe(copied));
+	CHECK_EQ(0, pipe(from_memory));
+	/* some of three pages, of which some was read already */
+	CHECK_EQ(9000, splice(file, &pos, from_file[1], NULL, 9000, 0));
+	CHECK_EQ(9000, tee(from_file[0], copied[1], 9000, 0));
+	expect_read(from_file[0], buf + 1000, 50);
+	CHECK_EQ(6000, vmsplice(from_memory[1], &vec, 1, 0));
 	subject_point();
-	expect_read(rd, "fifo", 4);
-	/* it still is the one with that name */
-	wr = subject_open("f/fifo", O_WRONLY);
-	CHECK(wr >= 0);
-	CHECK_EQ(4, write(wr, "more", 4));
-	expect_read(rd, "more", 4);
+	CHECK_EQ(8950, filled(from_file[0]));
+	CHECK_EQ(9000, filled(copied[0]));
+	CHECK_EQ(6000, filled(from_memory[0]));
+	expect_read(from_file[0], buf + 1050, 8950);
+	expect_read(copied[0], buf + 1000, 9000);
+	expect_read(from_memory[0], buf + 100, 6000);
+	/* what is written goes where it belongs, and not to the file */
+	CHECK_EQ(5, write(from_file[1], "after", 5));
+	expect_read(from_file[0], "after", 5);
+	CHECK_EQ(sizeof(buf), pread(file, mine, sizeof(mine), 0) + 10000 - 8192);
+	CHECK_MEM(buf, mine, sizeof(mine));
+}
+
+/* Room in a buffer is only after what was written, not where it was read. */
+SUBJECT(no_room)
+{
+	int spliced[2], part_read[2], room[2], file;
+	static char buf[4096];
+	loff_t pos = 0;
+
+	fill(buf, sizeof(buf));
+	file = subject_open("f/file", O_CREAT | O_RDWR);
+	CHECK_EQ(4096, write(file, buf, 4096));
+	CHECK_EQ(0, pipe2(spliced, O_NONBLOCK));
+	CHECK_EQ(0, pipe2(part_read, O_NONBLOCK));
+	CHECK_EQ(0, pipe2(room, O_NONBLOCK));
+	CHECK_EQ(4096, fcntl(spliced[0], F_SETPIPE_SZ, 4096));
+	CHECK_EQ(4096, fcntl(part_read[0], F_SETPIPE_SZ, 4096));
+	CHECK_EQ(4096, fcntl(room[0], F_SETPIPE_SZ, 4096));
+	CHECK_EQ(10, splice(file, &pos, spliced[1], NULL, 10, 0));
+	CHECK_EQ(4000, write(part_read[1], buf, 4000));
+	expect_read(part_read[0], buf, 1000);
+	CHECK_EQ(1000, write(room[1], buf, 1000));
+	subject_point();
+	CHECK_EQ(-1, write(spliced[1], buf, 1));
+	CHECK_EQ(EAGAIN, errno);
+	expect_read(spliced[0], buf, 10);
+	CHECK_EQ(-1, write(part_read[1], buf, 97));
+	CHECK_EQ(EAGAIN, errno);
+	CHECK_EQ(96, write(part_read[1], buf, 96));
+	expect_read(part_read[0], buf + 1000, 3000);
+	expect_read(part_read[0], buf, 96);
+	CHECK_EQ(3096, write(room[1], buf + 1000, 3096));
+	expect_read(room[0], buf, 4096);
+}
+
+/* A socket may have more than a page in one piece. */
+SUBJECT(large_piece)
+{
+	static char buf[30000];
+	int s[2], fds[2];
+
+	fill(buf, sizeof(buf));
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, s));
+	CHECK_EQ(0, pipe(fds));
+	CHECK_EQ(30000, write(s[0], buf, 30000));
+	CHECK(splice(s[1], NULL, fds[1], NULL, 30000, 0) > 4096);
+	close(s[0]);
+	close(s[1]);
+	subject_point();
+	expect_read(fds[0], buf, filled(fds[0]));
 }
 
 /* ---- external ---- */
@@ -389,6 +456,8 @@ CKPT_ROUNDTRIP(pipes, packets);
 CKPT_ROUNDTRIP(pipes, half_closed);
 CKPT_ROUNDTRIP(pipes, descriptions);
 CKPT_ROUNDTRIP(pipes, pipeline);
+CKPT_ROUNDTRIP(pipes, spliced);
+CKPT_ROUNDTRIP(pipes, no_room);
 
 CKPT_FIXTURE_HOW(pipes_other);
 CKPT_VARIANTS_OTHER(pipes_other);
@@ -397,24 +466,9 @@ CKPT_ROUNDTRIP(pipes_other, busy_pipeline);
 
 CKPT_FIXTURE(external);
 
-/* A named pipe survives with its name, or is refused as what it is. */
-TEST_F_TIMEOUT(external, fifo, CKPT_TIMEOUT)
+TEST_F_TIMEOUT(external, large_piece, CKPT_TIMEOUT)
 {
-	struct ckpt_run run;
-	long ret;
-
-	ckpt_init(&run, &(struct ckpt_how) { .kill = true });
-	ASSERT_EQ(0, ckpt_start(&run, "fifo"));
-	ret = ckpt_checkpoint_log(&run, CHECKPOINT_DRY_RUN, -1);
-	EXPECT_TRUE(ret == 0 || ckpt_log_has(&run, "fifo") ||
-		    ckpt_log_has(&run, "named pipe")) {
-		TH_LOG("%ld", ret);
-		ckpt_print(&run, "log");
-	}
-	ASSERT_EQ(0, ckpt_finish(&run));
-	ASSERT_EQ(0, ckpt_cleanup(&run));
-	if (!ret)
-		ASSERT_EQ(0, ckpt_roundtrip("fifo", &run.how));
+	ASSERT_EQ(0, ckpt_refused("large_piece", "more than a page", NULL));
 }
 
 static int read_exactly(int fd, const char *want)

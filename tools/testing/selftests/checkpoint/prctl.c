@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Checkpoint/restart: what prctl(2) and arch_prctl(2) set for a thread, how low
- * oom_score_adj may go, and who may trace a process (Yama).
+ * Checkpoint/restart: what prctl(2) and arch_prctl(2) set for a thread or for its
+ * memory, membarrier(2), how low oom_score_adj may go, and who may trace a process
+ * (Yama).
  *
  * Machines differ in what can be controlled. What can't be is left alone here.
  */
 #define _GNU_SOURCE
 #include <asm/prctl.h>
+#include <limits.h>
 #include <linux/capability.h>
+#include <linux/membarrier.h>
 #include <linux/prctl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 
@@ -25,6 +29,18 @@
 #ifndef PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG
 #define PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG	0x4211
 #endif
+
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE		65
+#define PR_GET_MDWE		66
+#define PR_MDWE_REFUSE_EXEC_GAIN 1
+#endif
+#ifndef PR_MDWE_NO_INHERIT
+#define PR_MDWE_NO_INHERIT	2
+#endif
+
+/* In the flags of /proc/PID/stat: forked, but did not execute. */
+#define PF_FORKNOEXEC		0x40
 
 static atomic_bool go;
 static pthread_barrier_t barrier;
@@ -98,6 +114,311 @@ SUBJECT(speculation)
 	go = true;
 	for (i = 0; i < 3; i++)
 		CHECK_EQ(0, pthread_join(thread[i], NULL));
+}
+
+/* ---- memory that fails, and whether execve() was called ---- */
+
+static const int mce_values[] = { PR_MCE_KILL_LATE, PR_MCE_KILL_EARLY, PR_MCE_KILL_DEFAULT };
+
+static void *mce_thread(void *arg)
+{
+	long i = (long)arg;
+
+	CHECK_EQ(0, prctl(PR_MCE_KILL, PR_MCE_KILL_SET, mce_values[i], 0, 0));
+	pthread_barrier_wait(&barrier);
+	await_go();
+	CHECK_EQ(mce_values[i], prctl(PR_MCE_KILL_GET, 0, 0, 0, 0));
+	return NULL;
+}
+
+SUBJECT(mce_kill)
+{
+	pthread_t thread[3];
+	long i;
+
+	/* which new threads inherit */
+	CHECK_EQ(0, prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0));
+	pthread_barrier_init(&barrier, NULL, 4);
+	for (i = 0; i < 3; i++)
+		CHECK_EQ(0, pthread_create(&thread[i], NULL, mce_thread, (void *)i));
+	pthread_barrier_wait(&barrier);
+	subject_point();
+	CHECK_EQ(PR_MCE_KILL_EARLY, prctl(PR_MCE_KILL_GET, 0, 0, 0, 0));
+	go = true;
+	for (i = 0; i < 3; i++)
+		CHECK_EQ(0, pthread_join(thread[i], NULL));
+}
+
+static bool did_exec(pid_t pid)
+{
+	char path[64], text[512];
+	unsigned int flags;
+	int n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	CHECK(ckpt_slurp(path, text, sizeof(text)) > 0);
+	n = sscanf(strrchr(text, ')') + 2, "%*c %*d %*d %*d %*d %*d %u", &flags);
+	CHECK_EQ(1, n);
+	return !(flags & PF_FORKNOEXEC);
+}
+
+/* Only a child that did not can be put into another process group. */
+SUBJECT(execve)
+{
+	char self[PATH_MAX];
+	pid_t pid[2];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		pid[i] = fork();
+		CHECK(pid[i] >= 0);
+		if (!pid[i] && i) {
+			self[readlink("/proc/self/exe", self, sizeof(self) - 1)] = 0;
+			execl(self, self, "--subject", "execve_child", subject_dir,
+			      "0", NULL);
+			CHECK(false);
+		}
+		if (!pid[i]) {
+			subject_touch("child0");
+			subject_wait("go");
+			_exit(0);
+		}
+	}
+	subject_wait("child0");
+	subject_wait("child1");
+	subject_point();
+	CHECK(did_exec(getpid()));
+	CHECK(!did_exec(pid[0]));
+	CHECK(did_exec(pid[1]));
+	CHECK_EQ(-1, setpgid(pid[1], 0));
+	CHECK_EQ(EACCES, errno);
+	CHECK(!setpgid(pid[0], 0) || errno == ESRCH);
+	for (i = 0; i < 2; i++)
+		subject_join(pid[i]);
+}
+
+SUBJECT(execve_child)
+{
+	subject_touch("child1");
+	subject_wait("go");
+}
+
+/* Whether addresses are random, which /proc/PID/stat tells, and where brk() begins. */
+#define PF_RANDOMIZE		0x00400000
+
+static void get_random(unsigned long *flag, unsigned long *start_brk)
+{
+	char text[1024], *p;
+	int i;
+
+	CHECK(ckpt_slurp("/proc/self/stat", text, sizeof(text)) > 0);
+	/* the third field; flags are the 9th, start_brk the 47th */
+	p = strrchr(text, ')') + 2;
+	for (i = 3; i <= 47; i++) {
+		if (i == 9)
+			*flag = strtoul(p, NULL, 10) & PF_RANDOMIZE;
+		else if (i == 47)
+			*start_brk = strtoul(p, NULL, 10);
+		p = strchr(p, ' ') + 1;
+	}
+}
+
+static void random_point(void (*point)(void))
+{
+	unsigned long flag, seen, start, seen_start, end;
+
+	get_random(&flag, &start);
+	point();
+	get_random(&seen, &seen_start);
+	CHECK_EQ(flag, seen);
+	CHECK_EQ(start, seen_start);
+	/* it could go back to there, but no further */
+	end = syscall(SYS_brk, 0);
+	CHECK(end > start);
+	CHECK_EQ(end, syscall(SYS_brk, start - 1));
+}
+
+static void child_point(void)
+{
+	subject_touch("child");
+	subject_wait("go");
+}
+
+SUBJECT(not_random)
+{
+	CHECK(personality(0xffffffff) & ADDR_NO_RANDOMIZE);
+	/* which new programs are to be, unlike this one */
+	CHECK(personality(0) >= 0);
+	random_point(child_point);
+}
+
+SUBJECT(random)
+{
+	char self[PATH_MAX];
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (!pid) {
+		CHECK(personality(ADDR_NO_RANDOMIZE) >= 0);
+		self[readlink("/proc/self/exe", self, sizeof(self) - 1)] = 0;
+		execl(self, self, "--subject", "not_random", subject_dir, "0", NULL);
+		CHECK(false);
+	}
+	subject_wait("child");
+	random_point(subject_point);
+	subject_join(pid);
+}
+
+/* ---- membarrier ---- */
+
+static const struct {
+	int registers;
+	int cmd;
+} barriers[] = {
+	{ MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, MEMBARRIER_CMD_GLOBAL_EXPEDITED },
+	{ MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, MEMBARRIER_CMD_PRIVATE_EXPEDITED },
+	{ MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE,
+	  MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE },
+	{ MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ,
+	  MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ },
+};
+
+static int membarrier(int cmd)
+{
+	return syscall(SYS_membarrier, cmd, 0, 0);
+}
+
+/* What is registered, and which commands work therefore. */
+static unsigned int membarrier_state(void)
+{
+	int registered = membarrier(MEMBARRIER_CMD_GET_REGISTRATIONS);
+	unsigned int i, state = registered;
+
+	for (i = 0; i < ARRAY_SIZE(barriers); i++)
+		if (!membarrier(barriers[i].cmd))
+			state |= 1U << (24 + i);
+	return state;
+}
+
+SUBJECT(membarriers)
+{
+	enum { N = 1 << ARRAY_SIZE(barriers) };
+	int can = membarrier(MEMBARRIER_CMD_QUERY);
+	unsigned int i, k, state;
+	char name[16];
+	pid_t pid[N];
+
+	if (can < 0) {
+		CHECK_EQ(ENOSYS, errno);
+		subject_point();
+		return;
+	}
+	/* each way to choose from them */
+	for (k = 0; k < N; k++) {
+		pid[k] = fork();
+		CHECK(pid[k] >= 0);
+		if (pid[k])
+			continue;
+		for (i = 0; i < ARRAY_SIZE(barriers); i++)
+			if (k & 1 << i && can & barriers[i].registers)
+				CHECK_EQ(0, membarrier(barriers[i].registers));
+		state = membarrier_state();
+		/* this works without, too */
+		CHECK_EQ((k | 1) & (can & barriers[3].registers ? 0xf : 0x7),
+			 state >> 24);
+		snprintf(name, sizeof(name), "ready%u", k);
+		subject_touch(name);
+		subject_wait("go");
+		CHECK_EQ(state, membarrier_state());
+		_exit(0);
+	}
+	for (k = 0; k < N; k++) {
+		snprintf(name, sizeof(name), "ready%u", k);
+		while (!subject_told(name)) {
+			CHECK_EQ(0, waitpid(pid[k], NULL, WNOHANG));
+			ckpt_sleep_ms(3);
+		}
+	}
+	subject_point();
+	for (k = 0; k < N; k++)
+		subject_join(pid[k]);
+}
+
+/* ---- memory ---- */
+
+static void check_mm(int dumpable, const char *filter, int thp, int mdwe)
+{
+	char text[32] = "";
+	char *p;
+
+	CHECK_EQ(dumpable, prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
+	CHECK(ckpt_slurp("/proc/self/coredump_filter", text, sizeof(text)) > 0);
+	CHECK(!strcmp(text, filter));
+	CHECK_EQ(thp, prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0));
+	CHECK_EQ(mdwe, prctl(PR_GET_MDWE, 0, 0, 0, 0));
+	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(p != MAP_FAILED);
+	CHECK_EQ(mdwe ? -1 : 0, mprotect(p, 4096, PROT_READ | PROT_EXEC));
+	CHECK_EQ(0, munmap(p, 4096));
+}
+
+static const struct {
+	int dumpable;
+	const char *filter, *seen;
+	int thp;
+	int mdwe;
+} mms[] = {
+	{ 0, "0x33", "00000033\n", 0, 0 },
+	{ 1, "0x00", "00000000\n", 1, 0 },
+	{ 1, "0x1ff", "000001ff\n", 0, PR_MDWE_REFUSE_EXEC_GAIN },
+	{ 0, "0x155", "00000155\n", 1, PR_MDWE_REFUSE_EXEC_GAIN | PR_MDWE_NO_INHERIT },
+};
+
+SUBJECT(mm)
+{
+	enum { N = ARRAY_SIZE(mms) };
+	int thp[N], mdwe[N];
+	char name[16];
+	pid_t pid[N], child;
+	unsigned int i;
+	int fd;
+
+	for (i = 0; i < N; i++) {
+		pid[i] = fork();
+		CHECK(pid[i] >= 0);
+		if (pid[i])
+			continue;
+		fd = open("/proc/self/coredump_filter", O_WRONLY);
+		CHECK(write(fd, mms[i].filter, strlen(mms[i].filter)) > 0);
+		close(fd);
+		/* as far as the kernel has them */
+		prctl(PR_SET_THP_DISABLE, mms[i].thp, 0, 0, 0);
+		prctl(PR_SET_MDWE, mms[i].mdwe, 0, 0, 0);
+		thp[i] = prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0);
+		mdwe[i] = prctl(PR_GET_MDWE, 0, 0, 0, 0);
+		CHECK_EQ(0, prctl(PR_SET_DUMPABLE, mms[i].dumpable, 0, 0, 0));
+		snprintf(name, sizeof(name), "ready%u", i);
+		subject_touch(name);
+		subject_wait("go");
+		check_mm(mms[i].dumpable, mms[i].seen, thp[i], mdwe[i]);
+		/* what children get of it */
+		child = fork();
+		CHECK(child >= 0);
+		if (!child) {
+			check_mm(mms[i].dumpable, mms[i].seen, thp[i],
+				 mdwe[i] & PR_MDWE_NO_INHERIT ? 0 : mdwe[i]);
+			_exit(0);
+		}
+		subject_join(child);
+		_exit(0);
+	}
+	for (i = 0; i < N; i++) {
+		snprintf(name, sizeof(name), "ready%u", i);
+		subject_wait(name);
+	}
+	subject_point();
+	for (i = 0; i < N; i++)
+		subject_join(pid[i]);
 }
 
 /* ---- instructions ---- */
@@ -357,6 +678,11 @@ CKPT_VARIANTS(prctl);
 
 CKPT_ROUNDTRIP(prctl, speculation);
 CKPT_ROUNDTRIP(prctl, instructions);
+CKPT_ROUNDTRIP(prctl, mce_kill);
+CKPT_ROUNDTRIP(prctl, execve);
+CKPT_ROUNDTRIP(prctl, random);
+CKPT_ROUNDTRIP(prctl, membarriers);
+CKPT_ROUNDTRIP(prctl, mm);
 CKPT_ROUNDTRIP(prctl, dispatch);
 CKPT_ROUNDTRIP(prctl, io_flusher);
 CKPT_ROUNDTRIP(prctl, oom_above);

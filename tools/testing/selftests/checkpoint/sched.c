@@ -4,6 +4,7 @@
  * user count as his.
  */
 #define _GNU_SOURCE
+#include <limits.h>
 #include <linux/mempolicy.h>
 #include <linux/sched.h>
 #include <linux/sched/types.h>
@@ -412,6 +413,51 @@ SUBJECT(nproc)
 	CHECK(has_processes(1));
 }
 
+/* One more than he may have, which is no reason not to become him, but to exec. */
+#define OTHER_USER	4322
+
+SUBJECT(too_many)
+{
+	struct rlimit none = { 0, 10 }, some = { 10, 10 };
+	pid_t pids[2];
+	int fds[2], i;
+	char c;
+
+	CHECK_EQ(0, pipe(fds));
+	for (i = 0; i < 2; i++) {
+		pids[i] = fork();
+		CHECK(pids[i] >= 0);
+		if (pids[i]) {
+			subject_wait(i ? "child1" : "child0");
+			continue;
+		}
+		CHECK_EQ(0, setrlimit(RLIMIT_NPROC, &none));
+		CHECK_EQ(0, setresuid(OTHER_USER, OTHER_USER, OTHER_USER));
+		subject_touch(i ? "child1" : "child0");
+		CHECK_EQ(1, read(fds[0], &c, 1));
+		if (i) {
+			CHECK_EQ(-1, execl("/proc/self/exe", "exe", "--subject",
+					   "not_to_be", subject_dir, "0", NULL));
+			CHECK_EQ(EAGAIN, errno);
+			CHECK_EQ(0, setrlimit(RLIMIT_NPROC, &some));
+		}
+		execl("/proc/self/exe", "exe", "--subject", "too_many_exec",
+		      subject_dir, "0", NULL);
+		subject_fail(__FILE__, __LINE__, "child %d cannot exec: %m", i);
+	}
+	subject_point();
+	/* both are there until the one that is too many was told */
+	CHECK_EQ(1, write(fds[1], "e", 1));
+	CHECK_EQ(1, write(fds[1], "e", 1));
+	for (i = 0; i < 2; i++)
+		subject_join(pids[i]);
+}
+
+SUBJECT(too_many_exec)
+{
+	ckpt_sleep_ms(500);
+}
+
 SUBJECT(shared_io)
 {
 	pid_t pid;
@@ -433,6 +479,7 @@ CKPT_VARIANTS(sched);
 CKPT_ROUNDTRIP(sched, deadline);
 CKPT_ROUNDTRIP(sched, slice);
 CKPT_ROUNDTRIP(sched, policies);
+CKPT_ROUNDTRIP(sched, too_many);
 
 /* What the kernel does not have cannot be shown to come back. */
 static bool has_clamps(void)
@@ -500,6 +547,145 @@ TEST_F_TIMEOUT(sched_special, not_bound, CKPT_TIMEOUT)
 	ASSERT_EQ(0, syscall(SYS_sched_setaffinity, 0, sizeof(was), was));
 	EXPECT_EQ(0, ckpt_finish(&run));
 	ASSERT_EQ(0, ckpt_cleanup(&run));
+}
+
+/* ---- what the restart must have ---- */
+
+SUBJECT(second_cpu)
+{
+	unsigned long mask[16] = { 2 }, is[16] = {};
+
+	CHECK_EQ(0, syscall(SYS_sched_setaffinity, 0, sizeof(mask), mask));
+	subject_point();
+	CHECK(syscall(SYS_sched_getaffinity, 0, sizeof(is), is) > 0);
+	CHECK_MEM(mask, is, sizeof(mask));
+}
+
+SUBJECT(second_node)
+{
+	unsigned long nodes = 2, is;
+	int mode;
+
+	CHECK_EQ(0, syscall(SYS_set_mempolicy, MPOL_BIND, &nodes, 64));
+	subject_point();
+	get_policy(&mode, &is, NULL);
+	CHECK_EQ(MPOL_BIND, mode);
+	CHECK_EQ(2, is);
+}
+
+static int put(const char *dir, const char *name, const char *text)
+{
+	char path[PATH_MAX];
+	int fd, ret;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	ret = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	close(fd);
+	return ret ? 0 : -1;
+}
+
+/* A cgroup that has but the first CPU and the first node. Or NULL. */
+static const char *first_only(void)
+{
+	static const char dir[] = "/sys/fs/cgroup/ckpt-test-first";
+
+	put("/sys/fs/cgroup", "cgroup.subtree_control", "+cpuset");
+	rmdir(dir);
+	if (mkdir(dir, 0755))
+		return NULL;
+	if (put(dir, "cpuset.cpus", "0") || put(dir, "cpuset.mems", "0")) {
+		rmdir(dir);
+		return NULL;
+	}
+	return dir;
+}
+
+static void restart_there(struct __test_metadata *_metadata, const char *subject,
+			  const char *words)
+{
+	const char *dir = first_only();
+	struct restart_args args = { .flags = RESTART_CGROUP };
+	struct ckpt_run run;
+	pid_t pid;
+
+	if (!dir)
+		SKIP(return, "no cpuset");
+	ckpt_init(&run, &(struct ckpt_how) { .kill = true });
+	ASSERT_EQ(0, ckpt_start(&run, subject));
+	pid = run.pid;
+	ASSERT_EQ(0, ckpt_checkpoint(&run));
+	run.pid = 0;
+	args.image_fd = ckpt_open(&run, "image", O_RDONLY);
+	args.log_fd = ckpt_open(&run, "log", O_CREAT | O_TRUNC | O_WRONLY);
+	args.cgroup_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	EXPECT_EQ(-EOPNOTSUPP, sys_restart(&args, sizeof(args)));
+	EXPECT_EQ(1, ckpt_log_has(&run, words)) ckpt_print(&run, "log");
+	EXPECT_EQ(-1, kill(pid, 0));
+	close(args.image_fd);
+	close(args.log_fd);
+	close(args.cgroup_fd);
+	rmdir(dir);
+	/* where there are all of them it works */
+	ASSERT_EQ(pid, ckpt_restart(&run)) ckpt_print(&run, "log");
+	ASSERT_EQ(0, ckpt_finish(&run));
+	ASSERT_EQ(0, ckpt_cleanup(&run));
+}
+
+TEST_F_TIMEOUT(sched_special, no_cpu, CKPT_TIMEOUT)
+{
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "takes two CPUs");
+	restart_there(_metadata, "second_cpu", "none of the CPUs that it is bound to is there");
+}
+
+TEST_F_TIMEOUT(sched_special, no_node, CKPT_TIMEOUT)
+{
+	if (access("/sys/devices/system/node/node1", F_OK))
+		SKIP(return, "takes two NUMA nodes");
+	restart_there(_metadata, "second_node", "node");
+}
+
+/* Others have so much of the CPUs that there is no room for it any more. */
+TEST_F_TIMEOUT(sched_special, no_room, CKPT_TIMEOUT)
+{
+	struct sched_attr attr = {
+		.sched_policy = DEADLINE,
+		.sched_runtime = 18 * MS, .sched_deadline = 100 * MS,
+		.sched_period = 100 * MS,
+	};
+	int fds[2], nr = 0, ok, i;
+	struct ckpt_run run;
+	pid_t pid, pids[64];
+
+	ckpt_init(&run, &(struct ckpt_how) { .kill = true });
+	ASSERT_EQ(0, ckpt_start(&run, "deadline"));
+	pid = run.pid;
+	ASSERT_EQ(0, ckpt_checkpoint(&run));
+	run.pid = 0;
+	ASSERT_EQ(0, pipe2(fds, O_CLOEXEC));
+	do {
+		pids[nr] = fork();
+		if (!pids[nr]) {
+			ok = !set_attr(&attr);
+			if (write(fds[1], &ok, sizeof(ok)) == sizeof(ok) && ok)
+				pause();
+			_exit(0);
+		}
+		ASSERT_EQ(sizeof(ok), read(fds[0], &ok, sizeof(ok)));
+	} while (++nr < 64 && ok);
+	EXPECT_EQ(-EBUSY, ckpt_restart(&run));
+	EXPECT_EQ(1, ckpt_log_has(&run, "SCHED_DEADLINE")) ckpt_print(&run, "log");
+	EXPECT_EQ(-1, kill(pid, 0));
+	for (i = 0; i < nr; i++) {
+		kill(pids[i], SIGKILL);
+		ASSERT_EQ(pids[i], waitpid(pids[i], NULL, 0));
+	}
+	ASSERT_EQ(pid, ckpt_restart(&run)) ckpt_print(&run, "log");
+	ASSERT_EQ(0, ckpt_finish(&run));
+	ASSERT_EQ(0, ckpt_cleanup(&run));
+	close(fds[0]);
+	close(fds[1]);
 }
 
 /* A process counts for the user that it has, not for who restarts it. */

@@ -55,28 +55,6 @@ SUBJECT(foreground)
 	CHECK_EQ(5, write(1, "stdo\n", 5));
 }
 
-static int open_pty(int *master);
-
-/*
- * A session leader that lives on without its terminal owes SIGHUP to what was
- * its foreground group, when it exits.
- */
-SUBJECT(hung_up)
-{
-	int master, slave;
-
-	signal(SIGHUP, SIG_IGN);
-	slave = open_pty(&master);
-	CHECK(slave >= 0);
-	CHECK_EQ(getpid(), getsid(0));
-	CHECK_EQ(0, ioctl(slave, TIOCSCTTY, 0));
-	CHECK_EQ(0, close(master));
-	CHECK_EQ(0, close(slave));
-	CHECK(open("/dev/tty", O_RDWR) < 0);
-	subject_ready();
-	subject_wait("go");
-}
-
 static int open_pty(int *master)
 {
 	struct termios tio;
@@ -268,13 +246,6 @@ TEST_F_TIMEOUT(tty, controlling, CKPT_TIMEOUT)
 	EXPECT_EQ(0, expect_on(new_master, "dtty\nstdo\n"));
 	run->pid = 0;
 	ASSERT_EQ(0, ckpt_cleanup(run));
-}
-
-CKPT_FIXTURE(tty_refused);
-
-TEST_F_TIMEOUT(tty_refused, hung_up, CKPT_TIMEOUT)
-{
-	ASSERT_EQ(0, ckpt_refused("hung_up", "terminal was hung up", NULL));
 }
 
 CKPT_TEST_MAIN

@@ -7,10 +7,17 @@
 #include <linux/filter.h>
 #include <linux/sockios.h>
 #include <grp.h>
+#include <linux/capability.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -26,6 +33,12 @@
 #endif
 #ifndef SO_PASSPIDFD
 #define SO_PASSPIDFD	76
+#endif
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD	77
+#endif
+#ifndef SCM_PIDFD
+#define SCM_PIDFD	4
 #endif
 
 static const int types[] = { SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET };
@@ -258,6 +271,31 @@ SUBJECT(stream)
 	check_works(fds[0], fds[1]);
 }
 
+/* Pages of a file, rather than copies of what is in it; read in part. */
+SUBJECT(spliced)
+{
+	static char buf[60000], got[60000];
+	int file = subject_open("f/file", O_RDWR | O_CREAT), fds[2], out;
+	off_t pos = 1000;
+
+	fill(buf, sizeof(buf));
+	CHECK_EQ(sizeof(buf), write(file, buf, sizeof(buf)));
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	say(fds[0], "first");
+	CHECK_EQ(sizeof(buf) - 1000, sendfile(fds[0], file, &pos, sizeof(buf)));
+	expect(fds[1], "first");
+	CHECK_EQ(5000, recv(fds[1], got, 5000, MSG_DONTWAIT));
+	out = queued(fds[0], SIOCOUTQ);
+	subject_point();
+	CHECK(queued(fds[0], SIOCOUTQ) >= out / 2);
+	CHECK_EQ(sizeof(buf) - 6000, queued(fds[1], SIOCINQ));
+	CHECK_EQ(sizeof(buf) - 6000, recv(fds[1], got, sizeof(got), MSG_WAITALL |
+					  MSG_DONTWAIT));
+	CHECK_MEM(buf + 6000, got, sizeof(buf) - 6000);
+	CHECK_EQ(0, queued(fds[0], SIOCOUTQ));
+	check_works(fds[0], fds[1]);
+}
+
 /* Each is received as a whole; one is empty, and one large. */
 SUBJECT(messages)
 {
@@ -316,6 +354,35 @@ SUBJECT(full)
 	}
 	CHECK_EQ(1, poll(&p, 1, 0));
 	check_works(fds[0], fds[1]);
+}
+
+/* To two, so that no queue by itself tells in which order they were sent. */
+SUBJECT(full_order)
+{
+	enum { SMALL = 30000, LARGE = 200000 };
+	static char buf[LARGE];
+	int first = bound(SOCK_DGRAM, "@first"), second = bound(SOCK_DGRAM, "@second");
+	int fd = connected(SOCK_DGRAM, "@second"), i, n = 0, out;
+	struct sockaddr_un sun;
+	socklen_t len = address(&sun, "@first");
+
+	fill(buf, sizeof(buf));
+	set(fd, SO_SNDBUF, 1 << 30);
+	while (n < 11 && send(fd, buf, SMALL, MSG_DONTWAIT) == SMALL)
+		n++;
+	CHECK(n > 8);
+	CHECK_EQ(LARGE, sendto(fd, buf, LARGE, MSG_DONTWAIT, (void *)&sun, len));
+	out = queued(fd, SIOCOUTQ);
+	subject_point();
+	CHECK_EQ(out, queued(fd, SIOCOUTQ));
+	CHECK_EQ(-1, sendto(fd, buf, 1, MSG_DONTWAIT, (void *)&sun, len));
+	CHECK_EQ(EAGAIN, errno);
+	CHECK_EQ(LARGE, recv(first, buf, LARGE, MSG_DONTWAIT));
+	for (i = 0; i < n; i++)
+		CHECK_EQ(SMALL, recv(second, buf, LARGE, MSG_DONTWAIT));
+	CHECK_EQ(0, queued(fd, SIOCOUTQ));
+	say(fd, "room");
+	expect(second, "room");
 }
 
 SUBJECT(shut)
@@ -428,6 +495,74 @@ SUBJECT(oob)
 	CHECK_EQ(2, recv(taken[1], buf, 2, MSG_DONTWAIT));
 	CHECK_EQ(2, recv(taken[1], buf, sizeof(buf), MSG_DONTWAIT));
 	CHECK_MEM("de", buf, 2);
+}
+
+static int marked(int fd)
+{
+	int mark = -1;
+
+	CHECK_EQ(0, ioctl(fd, SIOCATMARK, &mark));
+	return mark;
+}
+
+/* At the head, at the tail, alone, taken by a second one, looked at. */
+SUBJECT(oob_places)
+{
+	int head[2], tail[2], alone[2], two[2], inlined[2], read_alone[2];
+	struct pollfd p;
+	char buf[16];
+
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, head));
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, tail));
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, alone));
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, two));
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, inlined));
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, read_alone));
+	if (send(head[0], "!", 1, MSG_OOB) != 1)
+		_exit(0);	/* a kernel without */
+	say(head[0], "after");
+	say(tail[0], "before");
+	CHECK_EQ(1, send(tail[0], "!", 1, MSG_OOB));
+	CHECK_EQ(1, recv(tail[1], buf, 1, MSG_OOB | MSG_PEEK));
+	CHECK_EQ(1, send(alone[0], "!", 1, MSG_OOB));
+	say(two[0], "a");
+	CHECK_EQ(1, send(two[0], "1", 1, MSG_OOB));
+	say(two[0], "b");
+	CHECK_EQ(1, send(two[0], "2", 1, MSG_OOB));
+	say(two[0], "c");
+	CHECK_EQ(1, send(inlined[0], "!", 1, MSG_OOB));
+	set(inlined[1], SO_OOBINLINE, 1);
+	CHECK_EQ(1, send(read_alone[0], "!", 1, MSG_OOB));
+	CHECK_EQ(1, recv(read_alone[1], buf, 1, MSG_OOB));
+	subject_point();
+	p = (struct pollfd) { .fd = head[1], .events = POLLIN | POLLPRI };
+	CHECK_EQ(1, poll(&p, 1, 0));
+	CHECK_EQ(POLLIN | POLLPRI, p.revents);
+	CHECK_EQ(1, marked(head[1]));
+	CHECK_EQ(1, recv(head[1], buf, 1, MSG_OOB));
+	CHECK_EQ('!', buf[0]);
+	CHECK_EQ(5, recv(head[1], buf, sizeof(buf), MSG_DONTWAIT));
+	CHECK_EQ(0, marked(tail[1]));
+	CHECK_EQ(6, recv(tail[1], buf, sizeof(buf), MSG_DONTWAIT));
+	CHECK_EQ(1, marked(tail[1]));
+	CHECK_EQ(1, recv(tail[1], buf, 1, MSG_OOB));
+	CHECK_EQ(1, queued(alone[1], SIOCINQ));
+	CHECK_EQ(1, marked(alone[1]));
+	expect_empty(alone[1]);
+	/* the first one is data like any by now */
+	CHECK_EQ(1, recv(two[1], buf, 1, MSG_OOB));
+	CHECK_EQ('2', buf[0]);
+	CHECK_EQ(3, recv(two[1], buf, sizeof(buf), MSG_DONTWAIT));
+	CHECK_MEM("a1b", buf, 3);
+	expect(two[1], "c");
+	CHECK_EQ(1, recv(inlined[1], buf, sizeof(buf), MSG_DONTWAIT));
+	CHECK_EQ('!', buf[0]);
+	p = (struct pollfd) { .fd = read_alone[1], .events = POLLPRI };
+	CHECK_EQ(0, poll(&p, 1, 0));
+	CHECK_EQ(0, queued(read_alone[1], SIOCINQ));
+	expect_empty(read_alone[1]);
+	say(read_alone[0], "next");
+	expect(read_alone[1], "next");
 }
 
 /* ---- options ---- */
@@ -548,6 +683,18 @@ SUBJECT(owner)
 	CHECK_EQ(34, st.st_gid);
 }
 
+/* A flag that means nothing to a socket. */
+SUBJECT(append)
+{
+	int fds[2];
+
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	CHECK_EQ(0, fcntl(fds[1], F_SETFL, O_APPEND));
+	subject_point();
+	CHECK_EQ(O_RDWR | O_APPEND, fcntl(fds[1], F_GETFL));
+	check_works(fds[0], fds[1]);
+}
+
 /* ---- addresses ---- */
 
 SUBJECT(bound_path)
@@ -659,6 +806,20 @@ SUBJECT(unlinked)
 	check_works(a, b);
 	snprintf(buf, sizeof(buf), "%s", subject_path("f/moved"));
 	CHECK_EQ(-1, access(buf, F_OK));
+}
+
+/* Found by another name of the inode, though not by its own any more. */
+SUBJECT(linked)
+{
+	int fd = listening(SOCK_STREAM, "f/first", 5);
+	char first[128];
+
+	snprintf(first, sizeof(first), "%s", subject_path("f/first"));
+	CHECK_EQ(0, link(first, subject_path("f/second")));
+	CHECK_EQ(0, unlink(first));
+	subject_point();
+	close(connected(SOCK_STREAM, "f/second"));
+	CHECK(accept(fd, NULL, NULL) >= 0);
 }
 
 /* Who is gone still has a name. */
@@ -822,6 +983,23 @@ static void send_fds(int to, const char *text, const int *fds, int nr)
 	CHECK_EQ(strlen(text), sendmsg(to, &msg, 0));
 }
 
+static void send_fds_may_fail(int to, int fd)
+{
+	char ctl[CMSG_SPACE(sizeof(int))] = "";
+	struct iovec iov = { .iov_base = "fd", .iov_len = 2 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = ctl, .msg_controllen = sizeof(ctl),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(int));
+	sendmsg(to, &msg, MSG_DONTWAIT);
+}
+
 static void recv_fds(int from, const char *text, int *fds, int nr)
 {
 	char ctl[CMSG_SPACE(sizeof(int) * 8)], buf[64];
@@ -892,6 +1070,46 @@ SUBJECT(rights)
 	signal(SIGPIPE, SIG_IGN);
 	CHECK_EQ(-1, write(pipe_fds[1], "x", 1));
 	CHECK_EQ(EPIPE, errno);
+}
+
+/* Nowhere else, and with more to them than their descriptor. */
+SUBJECT(rights_state)
+{
+	int fds[2], epoll = epoll_create1(0), event = eventfd(0, 0), file, got[3], other;
+	struct epoll_event e = { .events = EPOLLIN, .data.u64 = 4711 };
+	struct flock lock = { .l_type = F_WRLCK, .l_start = 3, .l_len = 4 };
+
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_DGRAM, 0, fds));
+	file = subject_open("f/locked", O_RDWR | O_CREAT);
+	other = subject_open("f/locked", O_RDWR);
+	CHECK_EQ(0, flock(file, LOCK_EX));
+	CHECK_EQ(0, fcntl(file, F_OFD_SETLK, &lock));
+	CHECK_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, event, &e));
+	e.data.u64 = 12;
+	CHECK_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, fds[0], &e));
+	send_fds(fds[0], "rights", (int []){ epoll, event, file }, 3);
+	close(epoll);
+	close(event);
+	close(file);
+	subject_point();
+	CHECK_EQ(-1, flock(other, LOCK_EX | LOCK_NB));
+	CHECK_EQ(EWOULDBLOCK, errno);
+	lock = (struct flock) { .l_type = F_WRLCK };
+	CHECK_EQ(0, fcntl(other, F_OFD_GETLK, &lock));
+	CHECK_EQ(F_WRLCK, lock.l_type);
+	CHECK_EQ(3, lock.l_start);
+	CHECK_EQ(4, lock.l_len);
+	recv_fds(fds[1], "rights", got, 3);
+	CHECK_EQ(0, epoll_wait(got[0], &e, 1, 0));
+	CHECK_EQ(8, write(got[1], &(uint64_t){ 1 }, 8));
+	CHECK_EQ(1, epoll_wait(got[0], &e, 1, 0));
+	CHECK_EQ(4711, e.data.u64);
+	CHECK_EQ(8, read(got[1], &(uint64_t){ 0 }, 8));
+	say(fds[1], "x");
+	CHECK_EQ(1, epoll_wait(got[0], &e, 1, 0));
+	CHECK_EQ(12, e.data.u64);
+	close(got[2]);
+	CHECK_EQ(0, flock(other, LOCK_EX | LOCK_NB));
 }
 
 /* In a socket that is in a socket that ... */
@@ -973,6 +1191,31 @@ SUBJECT(waiting_rights)
 	conn = accept(got[0], NULL, NULL);
 	CHECK(conn >= 0);
 	check_works(conn, client);
+}
+
+/* A socket of another family on its way: with what waits in it. */
+SUBJECT(rights_inet)
+{
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fds[2], got, udp = socket(AF_INET, SOCK_DGRAM, 0);
+	struct sockaddr_in was = {}, is = {};
+	socklen_t len = sizeof(addr);
+	char buf[16];
+
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	CHECK_EQ(0, bind(udp, (void *)&addr, len));
+	CHECK_EQ(0, getsockname(udp, (void *)&was, &len));
+	CHECK_EQ(4, sendto(udp, "self", 4, 0, (void *)&was, len));
+	send_fds(fds[0], "udp", &udp, 1);
+	close(udp);
+	subject_point();
+	recv_fds(fds[1], "udp", &got, 1);
+	CHECK_EQ(0, getsockname(got, (void *)&is, &len));
+	CHECK_MEM(&was, &is, sizeof(was));
+	CHECK_EQ(4, recv(got, buf, sizeof(buf), MSG_DONTWAIT));
+	CHECK_MEM("self", buf, 4);
 }
 
 /* ---- credentials ---- */
@@ -1105,6 +1348,103 @@ SUBJECT(peer_gone)
 	check_works(fds[0], fds[1]);
 }
 
+static int recv_pidfd(int fd, const char *text)
+{
+	char ctl[CMSG_SPACE(sizeof(int))], buf[64];
+	struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = ctl, .msg_controllen = sizeof(ctl),
+	};
+	struct cmsghdr *c;
+	int pidfd;
+
+	CHECK_EQ(strlen(text), recvmsg(fd, &msg, MSG_DONTWAIT));
+	c = CMSG_FIRSTHDR(&msg);
+	CHECK(c);
+	CHECK_EQ(SCM_PIDFD, c->cmsg_type);
+	memcpy(&pidfd, CMSG_DATA(c), sizeof(pidfd));
+	return pidfd;
+}
+
+static int pidfd_pid(int pidfd)
+{
+	char path[32], buf[512], *p;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+	CHECK(ckpt_slurp(path, buf, sizeof(buf)) > 0);
+	p = strstr(buf, "Pid:");
+	CHECK(p);
+	return atoi(p + 4);
+}
+
+/* From us, from a child that is there, and from one that was not waited for. */
+SUBJECT(pidfds)
+{
+	int fds[2], pidfd, status;
+	socklen_t len = sizeof(pidfd);
+	pid_t there, zombie;
+
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_DGRAM, 0, fds));
+	if (setsockopt(fds[1], SOL_SOCKET, SO_PASSPIDFD, &(int){ 1 }, sizeof(int)))
+		_exit(0);
+	say(fds[0], "us");
+	there = fork();
+	if (!there) {
+		say(fds[0], "there");
+		subject_touch("0");
+		subject_wait("go");
+		_exit(0);
+	}
+	subject_wait("0");
+	zombie = fork();
+	if (!zombie) {
+		say(fds[0], "zombie");
+		_exit(3);
+	}
+	CHECK_EQ(0, ckpt_wait_state(zombie, 'Z'));
+	subject_point();
+	pidfd = -1;
+	CHECK_EQ(0, getsockopt(fds[0], SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len));
+	CHECK_EQ(getpid(), pidfd_pid(pidfd));
+	CHECK_EQ(getpid(), pidfd_pid(recv_pidfd(fds[1], "us")));
+	pidfd = recv_pidfd(fds[1], "there");
+	CHECK_EQ(there, pidfd_pid(pidfd));
+	pidfd = recv_pidfd(fds[1], "zombie");
+	CHECK(pidfd >= 0);
+	CHECK_EQ(zombie, pidfd_pid(pidfd));
+	CHECK_EQ(zombie, waitpid(zombie, &status, 0));
+	CHECK_EQ(3, WEXITSTATUS(status));
+	subject_join(there);
+}
+
+/* Of a message that was sent when it was asked for, and of one that was not. */
+SUBJECT(timestamps_kept)
+{
+	char ctl[CMSG_SPACE(sizeof(struct timeval))], buf[16];
+	struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = ctl, .msg_controllen = sizeof(ctl),
+	};
+	struct timeval after, tv;
+	struct cmsghdr *c;
+	int fds[2];
+
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_DGRAM, 0, fds));
+	set(fds[1], SO_TIMESTAMP, 1);
+	say(fds[0], "when");
+	gettimeofday(&after, NULL);
+	set(fds[1], SO_TIMESTAMP, 0);
+	subject_point();
+	set(fds[1], SO_TIMESTAMP, 1);
+	CHECK_EQ(4, recvmsg(fds[1], &msg, MSG_DONTWAIT));
+	c = CMSG_FIRSTHDR(&msg);
+	CHECK(c);
+	memcpy(&tv, CMSG_DATA(c), sizeof(tv));
+	CHECK(!timercmp(&tv, &after, >));
+}
+
 SUBJECT(timestamps)
 {
 	char ctl[CMSG_SPACE(sizeof(struct timeval))], buf[16];
@@ -1185,6 +1525,182 @@ SUBJECT(asleep)
 	subject_join(pid);
 }
 
+static int blocked_stream[2], blocked_dgram, blocked_recv[2], blocked_all[2];
+static char blocked_buf[2][1 << 20];
+
+static void *blocked_send(void *arg)
+{
+	size_t sent = 0;
+
+	while (sent < sizeof(blocked_buf[0])) {
+		ssize_t n = send(blocked_stream[0], blocked_buf[0] + sent,
+				 sizeof(blocked_buf[0]) - sent, 0);
+
+		if (n <= 0)
+			return (void *)-1L;
+		sent += n;
+	}
+	return (void *)sent;
+}
+
+static void *blocked_datagram(void *arg)
+{
+	return (void *)send(blocked_dgram, "late", 4, 0);
+}
+
+static void *blocked_connect(void *arg)
+{
+	int error, fd = try_connect(SOCK_STREAM, "@backlog", 0, &error);
+
+	return (void *)(long)(error ? -error : fd);
+}
+
+static void *blocked_receive(void *arg)
+{
+	static char buf[8];
+	ssize_t n = recv(blocked_recv[1], buf, sizeof(buf), 0);
+
+	return (void *)(n < 0 ? -(long)errno : n);
+}
+
+/* The other way to wait for room, by an edge. */
+static void *blocked_epoll(void *arg)
+{
+	struct epoll_event e;
+	int epoll = (long)arg;
+
+	return (void *)(long)epoll_wait(epoll, &e, 1, -1);
+}
+
+SUBJECT(blocked)
+{
+	int server = bound(SOCK_DGRAM, "@server"), listener, fd, i, n, epoll[2], other;
+	pthread_t send_thread, dgram, connect_thread, receive, poller[2];
+	struct epoll_event e = { .events = EPOLLIN };
+	size_t have = 0;
+	void *ret;
+	char buf[8];
+
+	fill(blocked_buf[0], sizeof(blocked_buf[0]));
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, blocked_stream));
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, blocked_recv));
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, blocked_all));
+	blocked_dgram = connected(SOCK_DGRAM, "@server");
+	for (n = 0; send(blocked_dgram, "full", 4, MSG_DONTWAIT) == 4;)
+		n++;
+	CHECK_EQ(EAGAIN, errno);
+	other = connected(SOCK_DGRAM, "@server");
+	listener = listening(SOCK_STREAM, "@backlog", 0);
+	fd = connected(SOCK_STREAM, "@backlog");
+	epoll[0] = epoll_create1(0);
+	epoll[1] = epoll_create1(0);
+	CHECK_EQ(0, epoll_ctl(epoll[0], EPOLL_CTL_ADD, blocked_all[1], &e));
+	e.events = EPOLLOUT | EPOLLET;
+	CHECK_EQ(0, epoll_ctl(epoll[1], EPOLL_CTL_ADD, other, &e));
+	CHECK_EQ(0, epoll_wait(epoll[1], &e, 1, 0));
+	CHECK_EQ(0, pthread_create(&send_thread, NULL, blocked_send, NULL));
+	CHECK_EQ(0, pthread_create(&dgram, NULL, blocked_datagram, NULL));
+	CHECK_EQ(0, pthread_create(&connect_thread, NULL, blocked_connect, NULL));
+	CHECK_EQ(0, pthread_create(&receive, NULL, blocked_receive, NULL));
+	CHECK_EQ(0, pthread_create(&poller[0], NULL, blocked_epoll, (void *)(long)epoll[0]));
+	CHECK_EQ(0, pthread_create(&poller[1], NULL, blocked_epoll, (void *)(long)epoll[1]));
+	ckpt_sleep_ms(300);
+	subject_point();
+	while (have < sizeof(blocked_buf[1])) {
+		ssize_t len = recv(blocked_stream[1], blocked_buf[1] + have,
+				   sizeof(blocked_buf[1]) - have, 0);
+
+		CHECK(len > 0);
+		have += len;
+	}
+	CHECK_MEM(blocked_buf[0], blocked_buf[1], have);
+	CHECK_EQ(0, pthread_join(send_thread, &ret));
+	CHECK_EQ(have, (size_t)ret);
+	for (i = 0; i < n; i++)
+		expect(server, "full");
+	CHECK_EQ(0, pthread_join(dgram, &ret));
+	CHECK_EQ(4, (long)ret);
+	expect(server, "late");
+	CHECK_EQ(0, pthread_join(poller[1], &ret));
+	CHECK_EQ(1, (long)ret);
+	CHECK(accept(listener, NULL, NULL) >= 0);
+	CHECK_EQ(0, pthread_join(connect_thread, &ret));
+	CHECK((long)ret >= 0);
+	i = accept(listener, NULL, NULL);
+	CHECK(i >= 0);
+	check_works(i, (long)ret);
+	say(blocked_recv[0], "data");
+	CHECK_EQ(0, pthread_join(receive, &ret));
+	CHECK_EQ(4, (long)ret);
+	say(blocked_all[0], "x");
+	CHECK_EQ(0, pthread_join(poller[0], &ret));
+	CHECK_EQ(1, (long)ret);
+	expect(blocked_all[1], "x");
+	CHECK(fd >= 0 && sizeof(buf));
+}
+
+static void watch(int epoll, int fd, uint32_t events, uint64_t data)
+{
+	struct epoll_event e = { .events = events, .data.u64 = data };
+
+	CHECK_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e));
+}
+
+static uint32_t watched(int epoll, uint64_t data)
+{
+	struct epoll_event e[16];
+	int i, n = epoll_wait(epoll, e, 16, 0);
+
+	CHECK(n >= 0);
+	for (i = 0; i < n; i++)
+		if (e[i].data.u64 == data)
+			return e[i].events;
+	return 0;
+}
+
+/* Watched, and ready by what only a restart of all of them brings back. */
+SUBJECT(watched)
+{
+	int epoll = epoll_create1(0), edge = epoll_create1(0), i;
+	int listener = listening(SOCK_STREAM, "@watched", 5);
+	int client = connected(SOCK_STREAM, "@watched"), gone[2], shut[2], reset[2], quiet[2];
+
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, gone));
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET, 0, shut));
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, reset));
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, quiet));
+	close(gone[0]);
+	CHECK_EQ(0, shutdown(shut[0], SHUT_WR));
+	say(reset[1], "unread");
+	close(reset[0]);
+	for (i = 0; i < 2; i++) {
+		int to = i ? edge : epoll;
+		uint32_t et = i ? EPOLLET : 0;
+
+		watch(to, listener, EPOLLIN | et, 1);
+		watch(to, gone[1], EPOLLIN | EPOLLRDHUP | et, 2);
+		watch(to, shut[1], EPOLLIN | EPOLLRDHUP | et, 3);
+		watch(to, reset[1], EPOLLIN | et, 4);
+		watch(to, quiet[1], EPOLLIN | et, 5);
+	}
+	subject_point();
+	CHECK_EQ(EPOLLIN, watched(epoll, 1));
+	CHECK_EQ(EPOLLIN | EPOLLRDHUP | EPOLLHUP, watched(epoll, 2));
+	CHECK_EQ(EPOLLIN | EPOLLRDHUP, watched(epoll, 3));
+	CHECK_EQ(EPOLLIN | EPOLLHUP | EPOLLERR, watched(epoll, 4));
+	CHECK_EQ(0, watched(epoll, 5));
+	{
+		struct epoll_event e[16];
+
+		CHECK_EQ(4, epoll_wait(edge, e, 16, 0));
+		CHECK_EQ(0, epoll_wait(edge, e, 16, 0));
+	}
+	say(quiet[0], "now");
+	CHECK_EQ(EPOLLIN, watched(epoll, 5));
+	CHECK_EQ(EPOLLIN, watched(edge, 5));
+	check_works(client, accept(listener, NULL, NULL));
+}
+
 /* A server and its clients, in full flow. */
 SUBJECT(busy)
 {
@@ -1224,6 +1740,50 @@ SUBJECT(busy)
 		CHECK_EQ(0, n);
 }
 
+/* Descriptors all over the place, and others who send as well. */
+SUBJECT(crowd)
+{
+	int listener = listening(SOCK_STREAM, "f/listener", 20);
+	int inbox = bound(SOCK_DGRAM, "f/inbox"), fds[2], null, i, k;
+	char buf[64];
+	pid_t pid;
+
+	null = open("/dev/null", O_RDWR);
+	CHECK_EQ(0, fcntl(inbox, F_SETFL, O_NONBLOCK));
+	CHECK_EQ(0, fcntl(listener, F_SETFL, O_NONBLOCK));
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	for (i = 0; i < 2; i++) {
+		pid = fork();
+		if (pid)
+			continue;
+		for (k = 0; !subject_told("go"); k++) {
+			int mine[2], got[2] = { -1, -1 };
+
+			CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, mine));
+			send_fds(mine[0], "one", (int []){ mine[1], null }, 2);
+			if (k % 3) {
+				recv_fds(mine[1], "one", got, 2);
+				send_fds_may_fail(fds[i], got[0]);
+				send_fds_may_fail(fds[i], got[1]);
+				close(got[0]);
+				close(got[1]);
+				/* as much as was sent, more or less; they are lost */
+				while (recv(fds[i], buf, sizeof(buf), MSG_DONTWAIT) > 0)
+					;
+			}
+			/* or else it is garbage */
+			close(mine[0]);
+			close(mine[1]);
+			recv(inbox, buf, sizeof(buf), 0);
+			close(accept(listener, NULL, NULL));
+		}
+		_exit(0);
+	}
+	subject_ready();
+	while (wait(&i) > 0)
+		CHECK(WIFEXITED(i) || WTERMSIG(i) == SIGKILL);
+}
+
 /* ---- refused ---- */
 
 SUBJECT(filter)
@@ -1238,9 +1798,9 @@ SUBJECT(filter)
 	check_works(fds[0], fds[1]);
 }
 
-SUBJECT(inet)
+SUBJECT(packet)
 {
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_PACKET, SOCK_DGRAM, 0);
 
 	subject_point();
 	CHECK_EQ(0, fcntl(fd, F_GETFD));
@@ -1257,19 +1817,52 @@ SUBJECT(unshared)
 
 SUBJECT(in_flight)
 {
-	int fds[2], fd = socket(AF_INET, SOCK_STREAM, 0), got;
+	int fds[2], fd = socket(AF_PACKET, SOCK_DGRAM, 0), got;
 
 	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
-	send_fds(fds[0], "inet", &fd, 1);
+	send_fds(fds[0], "packet", &fd, 1);
 	close(fd);
 	subject_point();
-	recv_fds(fds[1], "inet", &got, 1);
+	recv_fds(fds[1], "packet", &got, 1);
 }
 
 SUBJECT(handed_in)
 {
 	subject_point();
 	CHECK_EQ(0, fcntl(SUBJECT_FD, F_GETFD));
+}
+
+/* Of an ordinary user, but made by root. */
+static void become_user(void)
+{
+	CHECK_EQ(0, setgroups(0, NULL));
+	CHECK_EQ(0, setresgid(1000, 1000, 1000));
+	CHECK_EQ(0, setresuid(1000, 1000, 1000));
+	CHECK_EQ(0, prctl(PR_SET_DUMPABLE, 1));
+}
+
+SUBJECT(peer_root)
+{
+	int fds[2];
+
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	CHECK_EQ(0, fchown(fds[0], 1000, 1000));
+	CHECK_EQ(0, fchown(fds[1], 1000, 1000));
+	become_user();
+	subject_point();
+	CHECK_EQ(0, peercred(fds[0]).uid);
+}
+
+/* What is shared with others is so even if it is known as who sent something. */
+SUBJECT(sent_by_shared)
+{
+	int fd = bound(SOCK_DGRAM, "@mine");
+	struct sockaddr_un sun;
+	socklen_t len = address(&sun, "@mine");
+
+	CHECK_EQ(1, sendto(SUBJECT_FD, "x", 1, 0, (void *)&sun, len));
+	subject_point();
+	expect(fd, "x");
 }
 
 /* To be restarted where the address is taken, or is another. */
@@ -1297,6 +1890,7 @@ CKPT_VARIANTS(unix_sockets);
 CKPT_ROUNDTRIP(unix_sockets, empty);
 CKPT_ROUNDTRIP(unix_sockets, fresh);
 CKPT_ROUNDTRIP(unix_sockets, stream);
+CKPT_ROUNDTRIP(unix_sockets, spliced);
 CKPT_ROUNDTRIP(unix_sockets, messages);
 CKPT_ROUNDTRIP(unix_sockets, full);
 CKPT_ROUNDTRIP(unix_sockets, shut);
@@ -1313,12 +1907,21 @@ CKPT_ROUNDTRIP(unix_sockets, unlinked);
 CKPT_ROUNDTRIP(unix_sockets, backlog_stream);
 CKPT_ROUNDTRIP(unix_sockets, backlog_seqpacket);
 CKPT_ROUNDTRIP(unix_sockets, rights);
+CKPT_ROUNDTRIP(unix_sockets, rights_inet);
 CKPT_ROUNDTRIP(unix_sockets, nested);
 CKPT_ROUNDTRIP(unix_sockets, circle);
 CKPT_ROUNDTRIP(unix_sockets, waiting_rights);
 CKPT_ROUNDTRIP(unix_sockets, creds);
 CKPT_ROUNDTRIP(unix_sockets, peer_gone);
 CKPT_ROUNDTRIP(unix_sockets, timestamps);
+CKPT_ROUNDTRIP(unix_sockets, full_order);
+CKPT_ROUNDTRIP(unix_sockets, oob_places);
+CKPT_ROUNDTRIP(unix_sockets, append);
+CKPT_ROUNDTRIP(unix_sockets, rights_state);
+CKPT_ROUNDTRIP(unix_sockets, pidfds);
+CKPT_ROUNDTRIP(unix_sockets, timestamps_kept);
+CKPT_ROUNDTRIP(unix_sockets, blocked);
+CKPT_ROUNDTRIP(unix_sockets, watched);
 CKPT_ROUNDTRIP(unix_sockets, asleep);
 
 CKPT_FIXTURE_HOW(unix_other);
@@ -1331,9 +1934,10 @@ CKPT_FIXTURE(refused);
 TEST_F_TIMEOUT(refused, kinds, CKPT_TIMEOUT)
 {
 	EXPECT_EQ(0, ckpt_refused("filter", "unix socket", "filter"));
-	EXPECT_EQ(0, ckpt_refused("inet", "socket:[", "PF_INET"));
+	EXPECT_EQ(0, ckpt_refused("packet", "socket:[", "PF_PACKET"));
 	EXPECT_EQ(0, ckpt_refused("unshared", "unix socket", "namespace"));
-	EXPECT_EQ(0, ckpt_refused("in_flight", "socket:[", "PF_INET"));
+	EXPECT_EQ(0, ckpt_refused("in_flight", "socket:[", "PF_PACKET"));
+	EXPECT_EQ(0, ckpt_refused("linked", "unix socket", "another name"));
 }
 
 /* One end is outside, or both of its users are not inside. */
@@ -1369,6 +1973,25 @@ TEST_F_TIMEOUT(refused, peer_outside, CKPT_TIMEOUT)
 TEST_F_TIMEOUT(refused, shared_outside, CKPT_TIMEOUT)
 {
 	outside(_metadata, 0, "open in a process outside");
+}
+
+TEST_F_TIMEOUT(refused, shared_sender, CKPT_TIMEOUT)
+{
+	struct ckpt_run run;
+	int fd;
+
+	ckpt_init(&run, NULL);
+	run.extra_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	ASSERT_LE(0, run.extra_fd);
+	ASSERT_EQ(0, ckpt_start(&run, "sent_by_shared"));
+	fd = ckpt_open(&run, "image", O_CREAT | O_WRONLY);
+	EXPECT_EQ(-EOPNOTSUPP, ckpt_checkpoint_log(&run, CHECKPOINT_KILL, fd));
+	EXPECT_LE(1, ckpt_log_has(&run, "open in a process outside"))
+		ckpt_print(&run, "log");
+	close(fd);
+	close(run.extra_fd);
+	ASSERT_EQ(0, ckpt_finish(&run));
+	ASSERT_EQ(0, ckpt_cleanup(&run));
 }
 
 /* The name of a socket in the directory of a run. */
@@ -1435,6 +2058,180 @@ TEST_F_TIMEOUT(refused, abstract_taken, CKPT_TIMEOUT)
 	ASSERT_EQ(pid, ckpt_restart(&run)) ckpt_print(&run, "log");
 	ASSERT_EQ(0, ckpt_finish(&run));
 	ASSERT_EQ(0, ckpt_cleanup(&run));
+}
+
+/* Send, connect and leave garbage, until we are killed. */
+static void hammer(struct ckpt_run *run)
+{
+	struct sockaddr_un inbox, listener;
+	socklen_t len = run_address(run, "f/inbox", &inbox);
+	int null = open("/dev/null", O_RDWR), fds[2], fd;
+	unsigned int i;
+
+	run_address(run, "f/listener", &listener);
+	for (i = 0;; i++) {
+		fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+		if (!connect(fd, (void *)&inbox, len)) {
+			send(fd, "text", 4, MSG_DONTWAIT);
+			if (i % 2)
+				send_fds_may_fail(fd, null);
+		}
+		close(fd);
+		if (i % 8 == 0) {
+			fd = socket(AF_UNIX, SOCK_STREAM, 0);
+			connect(fd, (void *)&listener, len);
+			close(fd);
+		}
+		if (!socketpair(AF_UNIX, SOCK_STREAM, 0, fds)) {
+			send_fds_may_fail(fds[0], fds[1]);
+			send_fds_may_fail(fds[1], fds[0]);
+			close(fds[0]);
+			close(fds[1]);
+		}
+		if (i % 16 == 0)
+			ckpt_sleep_ms(1);
+	}
+}
+
+/* Any result will do but to be caught in it, or to harm the target. */
+TEST_F_TIMEOUT(refused, crowd, CKPT_TIMEOUT)
+{
+	int fd, i, status, good = 0;
+	struct ckpt_run run;
+	pid_t pid, killer;
+	char path[128], text[256];
+	long ret;
+
+	ckpt_init(&run, NULL);
+	ASSERT_EQ(0, ckpt_start(&run, "crowd"));
+	pid = fork();
+	if (!pid)
+		hammer(&run);
+	fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	for (i = 0; i < 60; i++) {
+		ret = ckpt_checkpoint_log(&run, 0, fd);
+		EXPECT_TRUE(ret > 0 || ret == -EOPNOTSUPP) {
+			TH_LOG("%ld", ret);
+			ckpt_print(&run, "log");
+		}
+		good += ret > 0;
+	}
+	TH_LOG("%d went well", good);
+	/* none of its processes has found fault with anything */
+	snprintf(path, sizeof(path), "%s/result", run.dir);
+	EXPECT_EQ(0, ckpt_slurp(path, text, sizeof(text))) TH_LOG("%s", text);
+	killer = fork();
+	if (!killer) {
+		ckpt_sleep_ms(200);
+		kill(run.pid, SIGKILL);
+		_exit(0);
+	}
+	for (i = 0; i < 100 && !kill(run.pid, 0); i++)
+		if (ckpt_checkpoint_log(&run, 0, fd) == -ESRCH)
+			break;
+	kill(pid, SIGKILL);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_EQ(killer, waitpid(killer, &status, 0));
+	ckpt_touch(&run, "go");
+	ASSERT_EQ(run.pid, waitpid(run.pid, &status, 0));
+	run.pid = 0;
+	close(fd);
+	ckpt_sleep_ms(200);
+	ASSERT_EQ(0, ckpt_cleanup(&run));
+}
+
+/* Who may make processes with any id cannot make up other users by that. */
+TEST_F_TIMEOUT(refused, other_peer, CKPT_TIMEOUT)
+{
+	struct ckpt_run run;
+	int fd, log, status;
+	pid_t pid;
+
+	ckpt_init(&run, &(struct ckpt_how) { .kill = true });
+	ASSERT_EQ(0, ckpt_start(&run, "peer_root"));
+	ASSERT_EQ(0, ckpt_checkpoint(&run));
+	fd = ckpt_open(&run, "image", O_RDONLY);
+	log = ckpt_open(&run, "log", O_CREAT | O_TRUNC | O_WRONLY);
+	pid = fork();
+	if (!pid) {
+		struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3 };
+		struct __user_cap_data_struct caps[2] = {};
+		long ret;
+
+		caps[CAP_CHECKPOINT_RESTORE / 32].permitted = 1U << CAP_CHECKPOINT_RESTORE % 32;
+		caps[CAP_CHECKPOINT_RESTORE / 32].effective = 1U << CAP_CHECKPOINT_RESTORE % 32;
+		if (prctl(PR_SET_KEEPCAPS, 1) || setgroups(0, NULL) ||
+		    setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000) ||
+		    syscall(SYS_capset, &head, caps) || prctl(PR_SET_DUMPABLE, 1))
+			_exit(90);
+		ret = ckpt_restart_from(fd, 0, log);
+		_exit(ret < 0 ? -ret : 0);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(EPERM << 8, status) ckpt_print(&run, "log");
+	EXPECT_LE(1, ckpt_log_has(&run, "cannot send as user 0")) ckpt_print(&run, "log");
+	close(fd);
+	close(log);
+	/* with the privilege it works */
+	run.pid = 0;
+	ASSERT_LT(0, ckpt_restart(&run)) ckpt_print(&run, "log");
+	ASSERT_EQ(0, ckpt_finish(&run));
+	ASSERT_EQ(0, ckpt_cleanup(&run));
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		if (write(fd, text, strlen(text)) < 0)
+			ckpt_msg("cannot write to %s", path);
+		close(fd);
+	}
+}
+
+CKPT_FIXTURE(unprivileged);
+
+/* In user and pid namespaces of their own, ordinary users can do all of it. */
+TEST_F_TIMEOUT(unprivileged, own_namespaces, CKPT_TIMEOUT)
+{
+	static const char * const subjects[] = {
+		"bound_path", "abstract", "rights", "rights_state", "circle",
+		"backlog_stream", "waiting_rights", "options", "dead_names",
+	};
+	unsigned int i;
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid) {
+		if (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000))
+			_exit(90);
+		prctl(PR_SET_DUMPABLE, 1);
+		if (unshare(CLONE_NEWUSER | CLONE_NEWPID))
+			_exit(91);
+		write_file("/proc/self/setgroups", "deny");
+		write_file("/proc/self/uid_map", "0 1000 1");
+		write_file("/proc/self/gid_map", "0 1000 1");
+		pid = fork();
+		if (!pid) {
+			for (i = 0; i < ARRAY_SIZE(subjects); i++) {
+				struct ckpt_run run;
+
+				ckpt_init(&run, &(struct ckpt_how) { .kill = true });
+				if (ckpt_roundtrip_run(subjects[i], &run)) {
+					ckpt_msg("%s", subjects[i]);
+					_exit(1 + i);
+				}
+			}
+			_exit(0);
+		}
+		if (waitpid(pid, &status, 0) != pid)
+			_exit(93);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 94);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
 }
 
 CKPT_TEST_MAIN
