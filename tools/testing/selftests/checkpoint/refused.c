@@ -3136,27 +3136,36 @@ static void fuse_serve(const struct server *server, const struct fuse_in_header 
 	}
 }
 
-static bool fuse_start(struct server *server)
+/* 0, 1 if there is no FUSE here, or a negative errno. */
+static int fuse_start(struct server *server)
 {
 	static char request[FUSE_MIN_READ_BUFFER + 65536];
 	char options[64], answer[80];
+	int err;
 
 	server->fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (server->fd < 0)
-		return false;
+		return 1;
 	snprintf(server->dir, sizeof(server->dir), "/tmp/ckpt-test-fuse-XXXXXX");
-	if (!mkdtemp(server->dir))
-		return false;
+	if (!mkdtemp(server->dir)) {
+		err = -errno;
+		goto close;
+	}
 	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0",
 		 server->fd);
 	if (mount("ckpt", server->dir, "fuse", 0, options)) {
-		rmdir(server->dir);
-		return false;
+		err = -errno;
+		goto remove;
 	}
 	setenv("CKPT_FUSE", server->dir, 1);
 	snprintf(answer, sizeof(answer), "%s.answer", server->dir);
 	unlink(answer);
 	server->pid = fork();
+	if (server->pid < 0) {
+		err = -errno;
+		umount2(server->dir, MNT_DETACH);
+		goto remove;
+	}
 	if (!server->pid) {
 		signal(SIGCHLD, SIG_IGN);
 		while (read(server->fd, request, sizeof(request)) > 0)
@@ -3164,7 +3173,13 @@ static bool fuse_start(struct server *server)
 		_exit(0);
 	}
 	close(server->fd);
-	return true;
+	return 0;
+
+remove:
+	rmdir(server->dir);
+close:
+	close(server->fd);
+	return err;
 }
 
 static void fuse_answer(const struct server *server, bool answer)
@@ -3216,9 +3231,12 @@ SUBJECT(mapped_fuse)
 TEST_F_TIMEOUT(refused, fuse, CKPT_TIMEOUT)
 {
 	struct server server;
+	int ret;
 
-	if (!fuse_start(&server))
+	ret = fuse_start(&server);
+	if (ret == 1)
 		SKIP(return, "no FUSE");
+	ASSERT_EQ(0, ret);
 	EXPECT_EQ(0, refused("on_fuse", "fd 5: ", ALL));
 	EXPECT_EQ(0, refused("mapped_fuse", "/file is not supported", ALL));
 	fuse_stop(&server);
@@ -3292,10 +3310,12 @@ TEST_F_TIMEOUT(refused, leaving, CKPT_TIMEOUT)
 	static const char * const subjects[] = { "exec_threads", "exiting" };
 	struct server server;
 	struct ckpt_run run;
-	int i;
+	int i, ret;
 
-	if (!fuse_start(&server))
+	ret = fuse_start(&server);
+	if (ret == 1)
 		SKIP(return, "no FUSE");
+	ASSERT_EQ(0, ret);
 	for (i = 0; i < 2; i++) {
 		fuse_answer(&server, false);
 		ckpt_init(&run, NULL);
