@@ -32,6 +32,8 @@ static const char usage[] =
 "                       which is the default unless it is a terminal\n"
 "  -k, --kill           kill them once the image is complete\n"
 "      --stop           stop them (SIGSTOP) once the image is complete\n"
+"      --stop-and-copy  let them wait until the whole image is written, rather\n"
+"                       than until their memory is copied as by fork(2)\n"
 "  -n, --dry-run        write nothing, list all that cannot be checkpointed\n"
 "      --timeout SEC    how long to wait for all to come to a stop (10)\n"
 "  -l, --log FILE       write the kernel's messages to FILE\n"
@@ -114,13 +116,14 @@ static unsigned int parse_timeout(const char *arg)
 
 static void parse_options(struct options *opt, int argc, char **argv)
 {
-	enum { OPT_STOP = 256, OPT_TIMEOUT, OPT_VERSION };
+	enum { OPT_STOP = 256, OPT_STOP_AND_COPY, OPT_TIMEOUT, OPT_VERSION };
 	static const struct option longs[] = {
 		{ "pid", required_argument, NULL, 'p' },
 		{ "cgroup", required_argument, NULL, 'g' },
 		{ "output", required_argument, NULL, 'o' },
 		{ "kill", no_argument, NULL, 'k' },
 		{ "stop", no_argument, NULL, OPT_STOP },
+		{ "stop-and-copy", no_argument, NULL, OPT_STOP_AND_COPY },
 		{ "dry-run", no_argument, NULL, 'n' },
 		{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 		{ "log", required_argument, NULL, 'l' },
@@ -151,6 +154,9 @@ static void parse_options(struct options *opt, int argc, char **argv)
 			break;
 		case OPT_STOP:
 			opt->flags |= CHECKPOINT_STOP;
+			break;
+		case OPT_STOP_AND_COPY:
+			opt->flags |= CHECKPOINT_STOP_AND_COPY;
 			break;
 		case 'n':
 			opt->flags |= CHECKPOINT_DRY_RUN;
