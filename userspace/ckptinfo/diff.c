@@ -155,8 +155,7 @@ static void collect_pages(struct facts *fs, const struct rec *rec, const char *m
 		fs->max_pages = 2 * (fs->nr_pages + rec->nr_pages);
 		fs->pages = xrealloc(fs->pages, fs->max_pages * sizeof(*fs->pages));
 	}
-	for (pos = 0; pos + sizeof(run) <= rec->data_len; pos += sizeof(run)) {
-		memcpy(&run, rec->data + pos, sizeof(run));
+	for (pos = 0; next_run(rec, &pos, &run); ) {
 		for (n = 0; n < run.nr && i < rec->nr_pages; n++, i++)
 			fs->pages[fs->nr_pages++] = (struct page){
 				mm, run.addr + n * page_size, rec->pages[i]
@@ -181,6 +180,7 @@ static void describe_part(struct facts *fs, const struct rec *rec, int nr,
 
 	switch (rec->h.type) {
 	case CKPT_REC_PAGES:
+	case CKPT_REC_PAGES_SHARED:
 		collect_pages(fs, rec, owner);
 		return;
 	case CKPT_REC_LOCKS:

@@ -78,7 +78,7 @@ __u64 hash_bytes(const void *data, size_t len);
  * @data: Likewise; NULL for FILE_DATA.
  * @data_len: Length of @data, also if that is NULL.
  * @hash: Of the data.
- * @pages: Of PAGES: a hash for each,
+ * @pages: Of PAGES and PAGES_SHARED: a hash for each,
  * @nr_pages: of so many.
  */
 struct rec {
@@ -178,6 +178,7 @@ void image_free(struct image *img);
 int image_exit_code(const struct image *img);
 
 struct object *image_object(const struct image *img, __u32 ref);
+bool next_run(const struct rec *rec, __u64 *pos, struct ckpt_page_run *run);
 struct rec *task_rec(const struct task *t, __u32 type);
 
 /* Name of a task, fit for a terminal; buf has room for 72 bytes. */

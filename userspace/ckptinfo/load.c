@@ -12,6 +12,9 @@
 
 #include "info.h"
 
+/* Shared pages in one record. The kernel makes far fewer. */
+#define CKPT_SHARED_MAX	(1U << 20)
+
 /* The record at hand, and where it belongs. */
 struct loader {
 	struct image	*img;
@@ -592,6 +595,94 @@ static void load_pages(struct loader *ld, struct rec *rec)
 	rec->nr_pages = i;
 }
 
+/**
+ * next_run - find a run of pages of a record
+ * @rec: PAGES or PAGES_SHARED.
+ * @pos: Where it is in its data; moves on.
+ * @run: Gets it.
+ *
+ * Return: False at the end.
+ */
+bool next_run(const struct rec *rec, __u64 *pos, struct ckpt_page_run *run)
+{
+	struct ckpt_shared_run shared;
+
+	if (rec->h.type == CKPT_REC_PAGES) {
+		if (*pos + sizeof(*run) > rec->data_len)
+			return false;
+		memcpy(run, rec->data + *pos, sizeof(*run));
+		*pos += sizeof(*run);
+		return true;
+	}
+	if (*pos + sizeof(shared) > rec->data_len)
+		return false;
+	memcpy(&shared, rec->data + *pos, sizeof(shared));
+	*pos += sizeof(shared);
+	run->addr = shared.addr;
+	run->nr = shared.nr;
+	return true;
+}
+
+/* The hash of a page of an address space; 0 if it has none there. */
+static __u64 page_hash(const struct object *mm, __u64 addr, __u32 size)
+{
+	const struct rec *part;
+	struct ckpt_page_run run;
+	__u64 pos, at;
+
+	for (part = mm->parts; part; part = part->next) {
+		if (part->h.type != CKPT_REC_PAGES && part->h.type != CKPT_REC_PAGES_SHARED)
+			continue;
+		for (pos = 0, at = 0; next_run(part, &pos, &run); at += run.nr) {
+			if (addr < run.addr || (addr - run.addr) / size >= run.nr)
+				continue;
+			at += (addr - run.addr) / size;
+			return at < part->nr_pages ? part->pages[at] : 0;
+		}
+	}
+	return 0;
+}
+
+/* Pages that are in the image for another address space. */
+static void load_shared(struct loader *ld, struct rec *rec)
+{
+	__u32 size = ld->img->header.page_size, i = 0, n;
+	struct ckpt_shared_run run;
+	const struct object *from;
+	__u64 pos, nr = 0;
+
+	for (pos = 0; pos + sizeof(run) <= rec->data_len; pos += sizeof(run)) {
+		memcpy(&run, rec->data + pos, sizeof(run));
+		nr += run.nr;
+	}
+	/* No more than there can be, whatever the runs say. */
+	if (nr > CKPT_SHARED_MAX) {
+		bad(ld->img, rec, "shares %llu pages, which makes no sense", nr);
+		return;
+	}
+	rec->pages = xmalloc(nr * sizeof(*rec->pages));
+	rec->nr_pages = (__u32)nr;
+	for (pos = 0; pos + sizeof(run) <= rec->data_len; pos += sizeof(run)) {
+		memcpy(&run, rec->data + pos, sizeof(run));
+		from = image_object(ld->img, run.from);
+		if (!from || from->rec->h.type != CKPT_REC_MM ||
+		    run.addr % size || run.from_addr % size) {
+			bad(ld->img, rec, "%u pages at %#llx are from no address space",
+			    run.nr, run.addr);
+			from = NULL;
+		}
+		for (n = 0; n < run.nr; n++, i++) {
+			rec->pages[i] = from ? page_hash(from, run.from_addr +
+							 (__u64)n * size, size) : 0;
+			if (from && !rec->pages[i]) {
+				bad(ld->img, rec, "a page at %#llx is not where it is from",
+				    run.addr + (__u64)n * size);
+				from = NULL;
+			}
+		}
+	}
+}
+
 /* ---- where a record belongs ------------------------------------------- */
 
 static void add_object(struct loader *ld, struct rec *rec)
@@ -627,6 +718,7 @@ static const __u32 part_of[NR_COUNTS][2] = {
 	[CKPT_REC_VMA]		= { CKPT_REC_MM },
 	[CKPT_REC_VMA_POLICY]	= { CKPT_REC_MM },
 	[CKPT_REC_PAGES]	= { CKPT_REC_MM },
+	[CKPT_REC_PAGES_SHARED]	= { CKPT_REC_MM },
 	[CKPT_REC_MM_END]	= { CKPT_REC_MM },
 	[CKPT_REC_FILE_DATA]	= { CKPT_REC_INODE, CKPT_REC_SHM },
 	[CKPT_REC_LOCKS]	= { CKPT_REC_FILES, CKPT_REC_FILE },
@@ -863,6 +955,8 @@ struct image *image_load(const char *name, int fd)
 		check_own(&ld, rec);
 		if (rec->h.type == CKPT_REC_PAGES)
 			load_pages(&ld, rec);
+		if (rec->h.type == CKPT_REC_PAGES_SHARED)
+			load_shared(&ld, rec);
 		load_rec(&ld, rec);
 		more = !img->complete;
 	}

@@ -109,7 +109,7 @@ static const struct field file_owner[] = {
 static const struct field vma[] = {
 	X(ckpt_vma, start), X(ckpt_vma, end), X(ckpt_vma, flags),
 	U(ckpt_vma, kind), REF(ckpt_vma, file, FILE), X(ckpt_vma, pgoff),
-	S(ckpt_vma, pkey), ZERO(ckpt_vma, reserved), { }
+	S(ckpt_vma, pkey), REF(ckpt_vma, origin, MM), { }
 };
 
 static const struct field pages[] = {
@@ -118,6 +118,11 @@ static const struct field pages[] = {
 
 static const struct field page_run[] = {
 	X(ckpt_page_run, addr), U(ckpt_page_run, nr), { }
+};
+
+static const struct field shared_run[] = {
+	X(ckpt_shared_run, addr), X(ckpt_shared_run, from_addr),
+	U(ckpt_shared_run, nr), REF(ckpt_shared_run, from, MM), { }
 };
 
 static const struct field file_data[] = {
@@ -497,6 +502,9 @@ static const struct type types[] = {
 	[CKPT_REC_PTY_SIDE]	= { pty_side, DATA_BYTES, NULL, 0 },
 	[CKPT_REC_CTTY]		= { .fields = ctty },
 	[CKPT_REC_VMA]		= { vma, DATA_STRINGS, NULL, 0 },
+	[CKPT_REC_PAGES_SHARED]	= {
+		none, DATA_ARRAY, shared_run, sizeof(struct ckpt_shared_run)
+	},
 	[CKPT_REC_PAGES]	= { pages, DATA_ARRAY, page_run, sizeof(struct ckpt_page_run) },
 	[CKPT_REC_FILE_DATA]	= { file_data, DATA_BYTES, NULL, 0 },
 	[CKPT_REC_LOCKS]	= { locks, DATA_ARRAY, lock, sizeof(struct ckpt_lock) },

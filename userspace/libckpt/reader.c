@@ -60,7 +60,7 @@ struct ckpt_reader {
 	char		error[256];
 };
 
-#define NR_TYPES	(CKPT_REC_SEM_UNDO + 1U)	/* the highest known, and one */
+#define NR_TYPES	(CKPT_REC_PAGES_SHARED + 1U)	/* the highest known, and one */
 
 static const struct {
 	const char	*name;
@@ -103,6 +103,7 @@ static const struct {
 	[CKPT_REC_PTY_SIDE]	= { "PTY_SIDE", sizeof(struct ckpt_pty_side) },
 	[CKPT_REC_CTTY]		= { "CTTY", sizeof(struct ckpt_ctty) },
 	[CKPT_REC_VMA]		= { "VMA", sizeof(struct ckpt_vma) },
+	[CKPT_REC_PAGES_SHARED]	= { "PAGES_SHARED", 0 },
 	[CKPT_REC_PAGES]	= { "PAGES", sizeof(struct ckpt_pages) },
 	[CKPT_REC_FILE_DATA]	= { "FILE_DATA", sizeof(struct ckpt_file_data) },
 	[CKPT_REC_LOCKS]	= { "LOCKS", sizeof(struct ckpt_locks) },

@@ -1373,6 +1373,84 @@ TEST_F_TIMEOUT(image, pages, CKPT_TIMEOUT)
 #undef G
 }
 
+TEST_F_TIMEOUT(image, shared_pages, CKPT_TIMEOUT)
+{
+	int nr, i, shared = find(&self->image, CKPT_REC_PAGES_SHARED, 0);
+	unsigned int seed = 1;
+
+	/* only who has a child shares something */
+	if (!strcmp(variant->subject, "small")) {
+		ASSERT_GT(0, shared);
+		return;
+	}
+	ASSERT_LE(0, shared);
+#define S(edit)	EXPECT_BAD(CKPT_REC_PAGES_SHARED, 0, struct ckpt_shared_run, data, edit)
+	S(p->from = 0);
+	S(p->from = 999999);
+	S(p->from = rec->objref);
+	S(p->addr++);
+	S(p->addr = 0);
+	S(p->addr = 0x10000);
+	S(p->addr = 0xffffffff81000000);
+	S(p->from_addr++);
+	S(p->from_addr = 0);
+	S(p->from_addr = 0x10000);
+	S(p->from_addr = 0xffffffff81000000);
+	S(p->from_addr = 0x7fffffffe000; p->nr = 2);
+	S(p->nr = 0);
+	S(p->nr = ~0U);
+	S(rec->data_len -= 8);
+#undef S
+	/* the first one of the child */
+	for (nr = 0, i = 0; nr < shared; i++) {
+		struct ckpt_record *rec;
+
+		nr = find(&self->image, CKPT_REC_VMA, i);
+		ASSERT_LE(0, nr);
+		rec = record(&self->image, nr);
+		if (((struct ckpt_vma *)body(rec))->origin)
+			break;
+	}
+	EXPECT_BAD(CKPT_REC_VMA, i, struct ckpt_vma, body, p->origin = 999999);
+	EXPECT_BAD(CKPT_REC_VMA, i, struct ckpt_vma, body, p->origin = rec->objref);
+
+	/* What is at the wrong place is an error, or memory that is wrong. */
+	for (i = 0; i < 60; i++) {
+		self->ret = EDITED(CKPT_REC_PAGES_SHARED, 0, struct ckpt_shared_run, data, ({
+			unsigned int n = rec->data_len / sizeof(*p);
+			struct ckpt_shared_run *q = p + rand_r(&seed) % n;
+
+			p += rand_r(&seed) % n;
+			switch (i % 6) {
+			case 0:
+				p->addr = p->from_addr = q->addr;
+				break;
+			case 1:
+				p->addr += 4096 * (rand_r(&seed) % 64);
+				p->from_addr = p->addr;
+				break;
+			case 2:
+				p->from_addr = q->from_addr;
+				break;
+			case 3:
+				p->nr += rand_r(&seed) % 64;
+				break;
+			case 4:
+				p->addr -= 4096 * (rand_r(&seed) % 64);
+				p->nr += rand_r(&seed) % 64;
+				p->from_addr = p->addr;
+				break;
+			default:
+				*p = *q;
+			}
+		}));
+		EXPECT_TRUE(self->ret == self->pid || is_edit_error(self->ret)) {
+			TH_LOG("%d: %ld", i, self->ret);
+			ckpt_print(&self->run, "log");
+		}
+	}
+}
+
 /* Which of the open files is the first of this kind, or -1. */
 static int find_file(struct image *im, uint32_t kind)
 {

@@ -185,7 +185,136 @@ SUBJECT(family)
 		subject_join(pids[i]);
 }
 
+/* What a process has of its memory for itself, of what it shares its part. */
+static long pss(pid_t pid)
+{
+	static char buf[4096];
+	char name[64];
+	const char *p;
+
+	sprintf(name, "/proc/%d/smaps_rollup", pid);
+	if (ckpt_slurp(name, buf, sizeof(buf)) <= 0)
+		return -1;
+	p = strstr(buf, "\nPss:");
+	return p ? atol(p + 5) : -1;
+}
+
+/*
+ * A server and its children. All share what they had before the fork, but for
+ * what each has changed: the parent too, so that there are pages which only the
+ * children have. Some moved it, or made it something else.
+ */
+#define NR_CHILDREN	6
+
+static long pss_of_all(const pid_t *pids)
+{
+	long sum = pss(getpid()), one;
+	int i;
+
+	CHECK(sum > 0);
+	for (i = 0; i < NR_CHILDREN; i++) {
+		one = pss(pids[i]);
+		CHECK(one > 0);
+		sum += one;
+	}
+	return sum;
+}
+
+enum { SHARED, PARENT_CHANGED, MOVED, PROTECTED, UNMAPPED, NR_PARTS };
+
+static void prefork_child(void *parts[NR_PARTS], int fd, void *of_file, int nr)
+{
+	char name[16];
+
+	sprintf(name, "child%d", nr);
+	fill(parts[SHARED] + nr * 16 * PAGE, 8 * PAGE, 100 + nr, 1);
+	fill(of_file + nr * 4 * PAGE, PAGE, 100 + nr, 1);
+	if (nr == 1) {
+		parts[MOVED] = mremap(parts[MOVED], SIZE, SIZE, MREMAP_MAYMOVE |
+				      MREMAP_FIXED, (void *)0x7e0000000000);
+		CHECK_EQ(0x7e0000000000, (uintptr_t)parts[MOVED]);
+	}
+	if (nr == 2)
+		CHECK_EQ(0, mprotect(parts[PROTECTED], SIZE / 2, PROT_NONE));
+	if (nr == 3) {
+		CHECK_EQ(0, munmap(parts[UNMAPPED] + SIZE / 2, SIZE / 2));
+		CHECK_EQ(0, madvise(parts[UNMAPPED], 16 * PAGE, MADV_DONTNEED));
+	}
+	close(fd);
+	subject_touch(name);
+	subject_wait("measured");
+
+	check(parts[SHARED], nr * 16 * PAGE, SHARED, 1);
+	check(parts[SHARED] + nr * 16 * PAGE, 8 * PAGE, 100 + nr, 1);
+	CHECK_EQ(word(SHARED, nr * 16 + 8, 1),
+		 *(uint64_t *)(parts[SHARED] + (nr * 16 + 8) * PAGE + (nr * 16 + 8) % 500 * 8));
+	check(parts[PARENT_CHANGED], SIZE, PARENT_CHANGED, 1);
+	check(parts[MOVED], SIZE, MOVED, 1);
+	if (nr == 2)
+		CHECK_EQ(0, mprotect(parts[PROTECTED], SIZE / 2, PROT_READ));
+	check(parts[PROTECTED], SIZE, PROTECTED, 1);
+	if (nr == 3)
+		CHECK_EQ(0, *(uint64_t *)parts[UNMAPPED]);
+	else
+		check(parts[UNMAPPED], SIZE, UNMAPPED, 1);
+	check(of_file, nr * 4 * PAGE, 50, 1);
+	check(of_file + nr * 4 * PAGE, PAGE, 100 + nr, 1);
+	/* it is one's own all the same */
+	fill(parts[SHARED], SIZE, 100 + nr, 2);
+	fill(of_file, SIZE, 100 + nr, 2);
+	check(parts[SHARED], SIZE, 100 + nr, 2);
+	_exit(0);
+}
+
+SUBJECT(prefork)
+{
+	int fd = subject_open("f/file", O_RDWR | O_CREAT), i;
+	void *parts[NR_PARTS], *of_file;
+	pid_t pids[NR_CHILDREN];
+	long before, after;
+	char name[16];
+
+	CHECK_EQ(0, ftruncate(fd, SIZE));
+	of_file = map(SIZE, fd);
+	fill(of_file, SIZE, 50, 1);
+	for (i = 0; i < NR_PARTS; i++) {
+		parts[i] = map(SIZE, -1);
+		fill(parts[i], SIZE, i, 1);
+		/* so that each is a mapping of its own */
+		CHECK_EQ(0, madvise(parts[i], SIZE, i % 2 ? MADV_DONTDUMP : MADV_DODUMP));
+	}
+	CHECK_EQ(0, mprotect(parts[PROTECTED], SIZE, PROT_READ));
+	for (i = 0; i < NR_CHILDREN; i++) {
+		sprintf(name, "child%d", i);
+		pids[i] = fork();
+		CHECK(pids[i] >= 0);
+		if (!pids[i])
+			prefork_child(parts, fd, of_file, i);
+		subject_wait(name);
+	}
+	fill(parts[PARENT_CHANGED], 16 * PAGE, 99, 1);
+	before = pss_of_all(pids);
+	subject_point();
+	after = pss_of_all(pids);
+	/* what was moved, 8 MiB, is no longer shared, nor what the parent lacks */
+	if (after > before + 8 * 1024 + NR_CHILDREN * 200)
+		subject_fail(__FILE__, __LINE__, "%ld KiB, were %ld", after, before);
+	subject_touch("measured");
+	for (i = 0; i < NR_CHILDREN; i++)
+		subject_join(pids[i]);
+	unlink(subject_path("measured"));
+	check(parts[SHARED], SIZE, SHARED, 1);
+	check(of_file, SIZE, 50, 1);
+	check(parts[PARENT_CHANGED], 16 * PAGE, 99, 1);
+	check(parts[PROTECTED], SIZE, PROTECTED, 1);
+}
+
 /* ---- the tests -------------------------------------------------------- */
+
+CKPT_FIXTURE_HOW(share);
+CKPT_VARIANTS(share);
+
+CKPT_ROUNDTRIP(share, prefork);
 
 FIXTURE(snapshot)
 {
