@@ -11,7 +11,8 @@
 #include "ckpt_util.h"
 
 #define BAD_FD		987654
-#define CHECKPOINT_ALL	(CHECKPOINT_KILL | CHECKPOINT_STOP | CHECKPOINT_DRY_RUN)
+#define CHECKPOINT_ALL	(CHECKPOINT_KILL | CHECKPOINT_STOP | CHECKPOINT_DRY_RUN | \
+			 CHECKPOINT_LEAK_OK)
 #define RESTART_ALL	(RESTART_PIDFD | RESTART_CGROUP |		\
 			 RESTART_FILES_CHANGED | RESTART_STOPPED)
 
@@ -210,8 +211,10 @@ static long do_restart(const struct restart_args *args)
 
 TEST_F(abi, layout)
 {
-	ASSERT_EQ(CHECKPOINT_ARGS_SIZE_VER0, sizeof(struct checkpoint_args));
-	ASSERT_EQ(RESTART_ARGS_SIZE_VER0, sizeof(struct restart_args));
+	ASSERT_EQ(CHECKPOINT_ARGS_SIZE_VER0, offsetof(struct checkpoint_args, external));
+	ASSERT_EQ(CHECKPOINT_ARGS_SIZE_VER1, sizeof(struct checkpoint_args));
+	ASSERT_EQ(RESTART_ARGS_SIZE_VER0, offsetof(struct restart_args, inherit_keys));
+	ASSERT_EQ(RESTART_ARGS_SIZE_VER1, sizeof(struct restart_args));
 	ASSERT_EQ(48, sizeof(struct restart_inherit));
 	ASSERT_EQ(32, sizeof(struct ckpt_record));
 }

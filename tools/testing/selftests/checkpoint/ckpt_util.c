@@ -530,15 +530,22 @@ int ckpt_start(struct ckpt_run *run, const char *subject)
 long ckpt_checkpoint_log(struct ckpt_run *run, uint64_t flags, int image_fd)
 {
 	int log = ckpt_open(run, "log", O_CREAT | O_TRUNC | O_WRONLY);
-	int target;
+	struct checkpoint_args args = {
+		.flags = flags,
+		.image_fd = image_fd,
+		.log_fd = log,
+		.timeout_ms = 30000,
+		.external = (uintptr_t)run->external,
+		.external_count = run->nr_external,
+	};
 	long ret;
 
 	if (run->how.target == CKPT_CGROUP)
-		target = dup(run->cgroup_fd);
+		args.target_fd = dup(run->cgroup_fd);
 	else
-		target = ckpt_pidfd(run->pid);
-	ret = ckpt_checkpoint_to(target, image_fd, flags, log);
-	close(target);
+		args.target_fd = ckpt_pidfd(run->pid);
+	ret = sys_checkpoint(&args, sizeof(args));
+	close(args.target_fd);
 	close(log);
 	return ret;
 }
@@ -693,6 +700,7 @@ long ckpt_restart(struct ckpt_run *run)
 		.inherit_count = run->nr_inherit,
 		.inherit = (uintptr_t)run->inherit,
 		.pidfd = (uintptr_t)&pidfd,
+		.inherit_keys = (uintptr_t)run->inherit_keys,
 	};
 	pid_t helper = 0;
 	long ret;

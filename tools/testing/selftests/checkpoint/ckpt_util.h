@@ -97,8 +97,11 @@ struct ckpt_how {
  * @same_session: Leave it in our session and process group.
  * @checkpoint_flags: In addition to what @how asks for.
  * @restart_flags: Likewise.
+ * @external: For checkpoint(): what is to be external.
+ * @nr_external: Likewise.
  * @inherit: For restart().
  * @nr_inherit: Likewise.
+ * @inherit_keys: Likewise; or NULL.
  * @image_id: What checkpoint() returned.
  * @checkpoint_ns: When (CLOCK_MONOTONIC) it was called.
  * @restart_ns: When restart() returned.
@@ -115,8 +118,11 @@ struct ckpt_run {
 	bool same_session;
 	uint64_t checkpoint_flags;
 	uint64_t restart_flags;
+	const uint64_t *external;
+	unsigned int nr_external;
 	struct restart_inherit *inherit;
 	unsigned int nr_inherit;
+	const uint64_t *inherit_keys;
 	long image_id;
 	uint64_t checkpoint_ns;
 	uint64_t restart_ns;

@@ -1826,12 +1826,6 @@ SUBJECT(in_flight)
 	recv_fds(fds[1], "packet", &got, 1);
 }
 
-SUBJECT(handed_in)
-{
-	subject_point();
-	CHECK_EQ(0, fcntl(SUBJECT_FD, F_GETFD));
-}
-
 /* Of an ordinary user, but made by root. */
 static void become_user(void)
 {
@@ -1851,18 +1845,6 @@ SUBJECT(peer_root)
 	become_user();
 	subject_point();
 	CHECK_EQ(0, peercred(fds[0]).uid);
-}
-
-/* What is shared with others is so even if it is known as who sent something. */
-SUBJECT(sent_by_shared)
-{
-	int fd = bound(SOCK_DGRAM, "@mine");
-	struct sockaddr_un sun;
-	socklen_t len = address(&sun, "@mine");
-
-	CHECK_EQ(1, sendto(SUBJECT_FD, "x", 1, 0, (void *)&sun, len));
-	subject_point();
-	expect(fd, "x");
 }
 
 /* To be restarted where the address is taken, or is another. */
@@ -1938,60 +1920,6 @@ TEST_F_TIMEOUT(refused, kinds, CKPT_TIMEOUT)
 	EXPECT_EQ(0, ckpt_refused("unshared", "unix socket", "namespace"));
 	EXPECT_EQ(0, ckpt_refused("in_flight", "socket:[", "PF_PACKET"));
 	EXPECT_EQ(0, ckpt_refused("linked", "unix socket", "another name"));
-}
-
-/* One end is outside, or both of its users are not inside. */
-static void outside(struct __test_metadata *_metadata, int which, const char *words)
-{
-	struct ckpt_run run;
-	int fds[2], fd;
-
-	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
-	ckpt_init(&run, NULL);
-	run.extra_fd = fds[0];
-	ASSERT_EQ(0, ckpt_start(&run, "handed_in"));
-	/* until here we have the same open file as the subject */
-	if (which)
-		close(fds[0]);
-	fd = ckpt_open(&run, "image", O_CREAT | O_WRONLY);
-	EXPECT_EQ(-EOPNOTSUPP, ckpt_checkpoint_log(&run, CHECKPOINT_KILL, fd));
-	EXPECT_LE(1, ckpt_log_has(&run, words)) ckpt_print(&run, "log");
-	EXPECT_LE(1, ckpt_log_has(&run, "fd 10")) ckpt_print(&run, "log");
-	close(fd);
-	ASSERT_EQ(0, ckpt_finish(&run));
-	ASSERT_EQ(0, ckpt_cleanup(&run));
-	close(fds[1]);
-	if (!which)
-		close(fds[0]);
-}
-
-TEST_F_TIMEOUT(refused, peer_outside, CKPT_TIMEOUT)
-{
-	outside(_metadata, 1, "connected to a process outside");
-}
-
-TEST_F_TIMEOUT(refused, shared_outside, CKPT_TIMEOUT)
-{
-	outside(_metadata, 0, "open in a process outside");
-}
-
-TEST_F_TIMEOUT(refused, shared_sender, CKPT_TIMEOUT)
-{
-	struct ckpt_run run;
-	int fd;
-
-	ckpt_init(&run, NULL);
-	run.extra_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	ASSERT_LE(0, run.extra_fd);
-	ASSERT_EQ(0, ckpt_start(&run, "sent_by_shared"));
-	fd = ckpt_open(&run, "image", O_CREAT | O_WRONLY);
-	EXPECT_EQ(-EOPNOTSUPP, ckpt_checkpoint_log(&run, CHECKPOINT_KILL, fd));
-	EXPECT_LE(1, ckpt_log_has(&run, "open in a process outside"))
-		ckpt_print(&run, "log");
-	close(fd);
-	close(run.extra_fd);
-	ASSERT_EQ(0, ckpt_finish(&run));
-	ASSERT_EQ(0, ckpt_cleanup(&run));
 }
 
 /* The name of a socket in the directory of a run. */
