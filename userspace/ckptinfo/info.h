@@ -199,7 +199,7 @@ void *xmalloc(size_t size);
 void *xrealloc(void *p, size_t size);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* ---- what to show (print.c, diff.c) ----------------------------------- */
+/* ---- what to show (print.c, externals.c, diff.c) ---------------------- */
 
 /* Each of these prints to @out and returns an exit code. */
 int show_summary(const struct image *img, bool json, FILE *out);
@@ -208,6 +208,7 @@ int show_fds(const struct image *img, bool json, FILE *out);
 int show_maps(const struct image *img, bool json, FILE *out);
 int show_stats(const struct image *img, bool json, FILE *out);
 int show_verify(const struct image *img, bool json, FILE *out);
+int show_externals(const struct image *img, bool json, FILE *out);
 int show_diff(struct image *a, struct image *b, bool json, FILE *out);
 
 struct json_object;

@@ -23,6 +23,7 @@ static const char usage[] =
 "  tree        the tree of processes\n"
 "  fds         open files of each process\n"
 "  maps        mapped memory of each process\n"
+"  externals   what restart is to be handed: its keys, and who has it\n"
 "  stats       sizes by type of record and by process\n"
 "  verify      check all of it: checksums, completeness, references\n"
 "  diff        compare two images, but for when they were made\n"
@@ -50,6 +51,7 @@ static const struct {
 	{ "tree", show_tree },
 	{ "fds", show_fds },
 	{ "maps", show_maps },
+	{ "externals", show_externals },
 	{ "stats", show_stats },
 	{ "verify", show_verify },
 	{ "diff", NULL },

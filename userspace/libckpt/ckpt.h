@@ -223,6 +223,50 @@ const char *ckpt_reader_error(const struct ckpt_reader *reader);
  */
 void ckpt_reader_close(struct ckpt_reader *reader);
 
+/* ---- other paths ------------------------------------------------------ */
+
+/**
+ * struct ckpt_move - where files are that were elsewhere
+ * @from: A path, absolute: it and everything below it
+ * @to: is now here.
+ */
+struct ckpt_move {
+	const char	*from;
+	const char	*to;
+};
+
+/**
+ * ckpt_move_path() - find out where a file is now
+ * @moves: What was moved. The longest path that the file is at or below counts.
+ * @nr: How many.
+ * @path: Where it was.
+ * @buf: Gets where it is, if it was moved.
+ * @size: Room in @buf.
+ *
+ * Return: 1 if it was moved, 0 if not, -1 with errno set to ENAMETOOLONG.
+ */
+int ckpt_move_path(const struct ckpt_move *moves, size_t nr, const char *path,
+		   char *buf, size_t size);
+
+/**
+ * ckpt_relocate() - copy an image, with other paths
+ * @in: Where from, as for ckpt_reader_open().
+ * @out: Where to. Neither is ever sought.
+ * @moves: What was moved.
+ * @nr: How many.
+ * @error: Gets what went wrong, for people.
+ * @error_size: Room in @error.
+ *
+ * The paths of open and mapped files, directories, executables, named pipes,
+ * sockets, terminals and what is watched are changed, and what follows from
+ * their lengths. Of files that restart() is to be handed in the key remains.
+ *
+ * Return: 0, or -1 with errno set as by ckpt_reader_next(), or to ENAMETOOLONG,
+ * or to what write(2) said. Then what was written is no whole image.
+ */
+int ckpt_relocate(int in, int out, const struct ckpt_move *moves, size_t nr,
+		  char *error, size_t error_size);
+
 #ifdef __cplusplus
 }
 #endif

@@ -5,6 +5,7 @@
  * FAKE_CHECKPOINT	errno to fail with; or "slow"; else succeed
  * FAKE_RESTART		errno to fail with; or "slow"; or a shell command,
  *			which runs as the restarted root task
+ * FAKE_COPY		file to copy the image to that restart gets
  * FAKE_GROUP		if set, it leads its own process group
  * FAKE_RECORD		file to write the arguments to
  */
@@ -32,7 +33,8 @@ static int doze(void)
 
 int ckpt_features(__u64 *checkpoint_flags, __u64 *restart_flags)
 {
-	*checkpoint_flags = CHECKPOINT_KILL | CHECKPOINT_STOP | CHECKPOINT_DRY_RUN;
+	*checkpoint_flags = CHECKPOINT_KILL | CHECKPOINT_STOP | CHECKPOINT_DRY_RUN |
+			    CHECKPOINT_LEAK_OK;
 	*restart_flags = RESTART_PIDFD | RESTART_CGROUP | RESTART_FILES_CHANGED |
 			 RESTART_STOPPED;
 	return 0;
@@ -53,6 +55,11 @@ static FILE *record(void)
 	return name ? fopen(name, "a") : NULL;
 }
 
+static const char *string(__u64 addr)
+{
+	return (const char *)(uintptr_t)addr;
+}
+
 long ckpt_checkpoint(const struct checkpoint_args *args)
 {
 	const char *how = getenv("FAKE_CHECKPOINT");
@@ -62,8 +69,11 @@ long ckpt_checkpoint(const struct checkpoint_args *args)
 	size_t i;
 
 	if (f) {
-		fprintf(f, "flags=%llx timeout=%u image=%d\n", args->flags,
+		fprintf(f, "flags=%llx timeout=%u image=%d", args->flags,
 			args->timeout_ms, args->image_fd >= 0);
+		for (i = 0; i < args->external_count; i++)
+			fprintf(f, " %s", string(((const __u64 *)(uintptr_t)args->external)[i]));
+		fputc('\n', f);
 		fclose(f);
 	}
 	if (how && atoi(how))
@@ -85,11 +95,27 @@ long ckpt_checkpoint(const struct checkpoint_args *args)
 	return 42;
 }
 
+static int copy_image(int fd, const char *name)
+{
+	FILE *f = fopen(name, "w");
+	char buf[4096];
+	ssize_t n;
+
+	if (!f)
+		return -1;
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		fwrite(buf, 1, (size_t)n, f);
+	if (fclose(f) || n < 0)
+		return -1;
+	return 0;
+}
+
 pid_t ckpt_restart(const struct restart_args *args)
 {
 	const struct restart_inherit *in =
 		(const struct restart_inherit *)(uintptr_t)args->inherit;
-	const char *how = getenv("FAKE_RESTART");
+	const __u64 *keys = (const __u64 *)(uintptr_t)args->inherit_keys;
+	const char *how = getenv("FAKE_RESTART"), *copy = getenv("FAKE_COPY");
 	FILE *f = record();
 	sigset_t none;
 	pid_t pid;
@@ -99,10 +125,13 @@ pid_t ckpt_restart(const struct restart_args *args)
 	if (f) {
 		fprintf(f, "flags=%llx cgroup=%d", args->flags, args->cgroup_fd >= 0);
 		for (i = 0; i < args->inherit_count; i++)
-			fprintf(f, " %s=%d", in[i].key, in[i].fd);
+			fprintf(f, " %s=%d", keys && keys[i] ? string(keys[i]) : in[i].key,
+				in[i].fd);
 		fputc('\n', f);
 		fclose(f);
 	}
+	if (copy && copy_image(args->image_fd, copy))
+		return -1;
 	if (!how)
 		how = "exit 0";
 	if (atoi(how))

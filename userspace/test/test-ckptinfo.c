@@ -39,6 +39,7 @@ static void look(struct image *img)
 		show_tree(img, json, null);
 		show_fds(img, json, null);
 		show_maps(img, json, null);
+		show_externals(img, json, null);
 		show_stats(img, json, null);
 		show_verify(img, json, null);
 	}

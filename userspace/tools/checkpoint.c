@@ -36,6 +36,11 @@ static const char usage[] =
 "                       than until their memory is copied as by fork(2)\n"
 "  -n, --dry-run        write nothing, list all that cannot be checkpointed\n"
 "      --timeout SEC    how long to wait for all to come to a stop (10)\n"
+"      --external KEY   do not save this, restart is to be handed another:\n"
+"                       fd[N], pipe:[INODE], fifo:[INODE], socket:[INODE], tty,\n"
+"                       file:PATH, or mount:PATH for all files below PATH\n"
+"      --leak ok        go on where something is shared with a process outside:\n"
+"                       what is restored has a copy\n"
 "  -l, --log FILE       write the kernel's messages to FILE\n"
 "  -v, --verbose        show the kernel's messages, and what was done\n"
 "  -h, --help           show this text\n"
@@ -46,6 +51,7 @@ static const char usage[] =
 "  checkpoint -g /sys/fs/cgroup/job -k -o job.ckpt\n"
 "  checkpoint -p 1234 -k | zstd | ssh node2 'zstd -d | restart -d'\n"
 "  checkpoint -p 1234 -n                    would it work?\n"
+"  checkpoint -p 1234 -o job.ckpt --external file:/var/log/job\n"
 "\n"
 "Exit status: 0 done; 85 done, and killed as asked (-k); 1 wrong use, no such\n"
 "process or cgroup; 2 refused: something is not supported; 3 not permitted;\n"
@@ -59,6 +65,8 @@ struct options {
 	const char	*log;
 	unsigned int	timeout_ms;
 	__u64		flags;
+	__u64		*external;
+	unsigned int	nr_external;
 	bool		verbose;
 };
 
@@ -114,9 +122,53 @@ static unsigned int parse_timeout(const char *arg)
 	return sec < 1 ? 1 : (unsigned int)sec;
 }
 
+/* "NAME[NUMBER]" */
+static bool is_numbered(const char *key, const char *name)
+{
+	size_t len = strlen(name), digits;
+
+	if (strncmp(key, name, len))
+		return false;
+	digits = strspn(key + len, "0123456789");
+	return digits && digits < 20 && !strcmp(key + len + digits, "]");
+}
+
+/* With the path as the kernel knows it, which has no symbolic links. */
+static char *real_key(const char *key)
+{
+	const char *path = strchr(key, '/');
+	char *real = realpath(path, NULL), *ret;
+
+	if (asprintf(&ret, "%.*s%s", (int)(path - key), key, real ? real : path) < 0)
+		ret = NULL;
+	free(real);
+	return ret;
+}
+
+static void parse_external(struct options *opt, const char *arg)
+{
+	char *key = NULL;
+
+	if (!strcmp(arg, "tty") || is_numbered(arg, "fd[") || is_numbered(arg, "pipe:[") ||
+	    is_numbered(arg, "fifo:[") || is_numbered(arg, "socket:["))
+		key = strdup(arg);
+	else if (!strncmp(arg, "file:/", 6) || !strncmp(arg, "mount:/", 7))
+		key = real_key(arg);
+	else
+		die_usage("'%s' is no key of something external; see checkpoint(1)", arg);
+	opt->external = reallocarray(opt->external, opt->nr_external + 1,
+				     sizeof(*opt->external));
+	if (!key || !opt->external)
+		die(CKPT_EXIT_IO, "not enough memory");
+	if (opt->nr_external == CHECKPOINT_EXTERNAL_MAX)
+		die_usage("too many keys of external things");
+	opt->external[opt->nr_external++] = (__u64)(uintptr_t)key;
+}
+
 static void parse_options(struct options *opt, int argc, char **argv)
 {
 	enum { OPT_STOP = 256, OPT_STOP_AND_COPY, OPT_TIMEOUT, OPT_VERSION };
+	enum { OPT_STOP = 256, OPT_TIMEOUT, OPT_EXTERNAL, OPT_LEAK, OPT_VERSION };
 	static const struct option longs[] = {
 		{ "pid", required_argument, NULL, 'p' },
 		{ "cgroup", required_argument, NULL, 'g' },
@@ -126,6 +178,8 @@ static void parse_options(struct options *opt, int argc, char **argv)
 		{ "stop-and-copy", no_argument, NULL, OPT_STOP_AND_COPY },
 		{ "dry-run", no_argument, NULL, 'n' },
 		{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+		{ "external", required_argument, NULL, OPT_EXTERNAL },
+		{ "leak", required_argument, NULL, OPT_LEAK },
 		{ "log", required_argument, NULL, 'l' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
@@ -163,6 +217,15 @@ static void parse_options(struct options *opt, int argc, char **argv)
 			break;
 		case OPT_TIMEOUT:
 			opt->timeout_ms = parse_timeout(optarg);
+			break;
+		case OPT_EXTERNAL:
+			parse_external(opt, optarg);
+			break;
+		case OPT_LEAK:
+			if (strcmp(optarg, "ok"))
+				die_usage("'%s' is nothing that can be done about leaks; it is --leak ok",
+					  optarg);
+			opt->flags |= CHECKPOINT_LEAK_OK;
 			break;
 		case 'l':
 			opt->log = optarg;
@@ -540,6 +603,8 @@ int main(int argc, char **argv)
 
 	args.flags = opt.flags;
 	args.timeout_ms = opt.timeout_ms;
+	args.external = (__u64)(uintptr_t)opt.external;
+	args.external_count = opt.nr_external;
 	args.target_fd = open_target(&opt);
 	require_features(CKPT_OP_CHECKPOINT, opt.flags);
 	klog_open(&log, opt.log);
@@ -561,7 +626,9 @@ int main(int argc, char **argv)
 	watch_stop(&watch);
 	clock_gettime(CLOCK_MONOTONIC, &end);
 
-	if (err || opt.verbose || dry_run)
+	/* What was not refused, but told, is worth being seen. */
+	if (err || opt.verbose || dry_run || opt.flags & CHECKPOINT_LEAK_OK ||
+	    opt.nr_external)
 		klog_show(&log, true);
 	klog_close(&log);
 

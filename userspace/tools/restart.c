@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <libgen.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -38,6 +39,7 @@ static const char usage[] =
 "      --cgroup DIR     restart into this cgroup v2\n"
 "      --inherit fd[N]:KEY  let descriptor N take the place of the thing from\n"
 "                       outside that the image calls KEY\n"
+"      --relocate OLD=NEW  look for files in NEW that were in OLD\n"
 "      --no-inherit     do not hand in the terminal and descriptors 0 to 2\n"
 "      --allow-changed-files  accept files that changed since the checkpoint\n"
 "      --stopped        stop them (SIGSTOP) before they run\n"
@@ -51,6 +53,7 @@ static const char usage[] =
 "  restart -i job.ckpt -d --pidfile job.pid\n"
 "  ssh node1 checkpoint -p 1234 | restart --pidns\n"
 "  restart -i job.ckpt --inherit 'fd[3]:pipe:[12345]' 3< data\n"
+"  restart -i job.ckpt --relocate /home/me=/mnt/home/me\n"
 "\n"
 "Exit status: that of the root task, or, if it could not be restarted (and\n"
 "with --detach): 0 done; 1 wrong use; 2 refused: a process id is taken, a file\n"
@@ -62,6 +65,9 @@ static const char usage[] =
  * @input: Name of the image, "-" for the standard input.
  * @cgroup, @log, @pidfile: Names, or NULL.
  * @inherit, @nr_inherit: Descriptors to hand in.
+ * @keys: Addresses of keys that are too long for those, or 0.
+ * @long_keys: There are such.
+ * @moves, @nr_moves: Paths that are others now.
  */
 struct options {
 	const char		*input;
@@ -70,6 +76,10 @@ struct options {
 	const char		*pidfile;
 	struct restart_inherit	*inherit;
 	unsigned int		nr_inherit;
+	__u64			*keys;
+	bool			long_keys;
+	struct ckpt_move	*moves;
+	size_t			nr_moves;
 	__u64			flags;
 	bool			detach;
 	bool			pidns;
@@ -89,15 +99,25 @@ static void on_signal(int sig)
 static void add_inherit(struct options *opt, const char *key, int fd)
 {
 	struct restart_inherit *in;
+	__u64 *keys;
 
 	in = reallocarray(opt->inherit, opt->nr_inherit + 1, sizeof(*in));
-	if (!in)
+	keys = reallocarray(opt->keys, opt->nr_inherit + 1, sizeof(*keys));
+	if (!in || !keys)
 		die(CKPT_EXIT_IO, "not enough memory");
 	opt->inherit = in;
-	in += opt->nr_inherit++;
+	opt->keys = keys;
+	in += opt->nr_inherit;
+	keys += opt->nr_inherit++;
 	memset(in, 0, sizeof(*in));
-	memcpy(in->key, key, strnlen(key, sizeof(in->key) - 1));
+	*keys = 0;
 	in->fd = fd;
+	if (strlen(key) < sizeof(in->key)) {
+		memcpy(in->key, key, strlen(key));
+	} else {
+		*keys = (__u64)(uintptr_t)key;
+		opt->long_keys = true;
+	}
 }
 
 static void parse_inherit(struct options *opt, const char *arg)
@@ -120,7 +140,7 @@ static void parse_inherit(struct options *opt, const char *arg)
 	if (errno || end == num || fd < 0 || fd > 0x7fffffff || *key != ':' || !key[1])
 		die_usage("'%s' is not of the form fd[N]:KEY", arg);
 	key++;
-	if (strlen(key) >= sizeof(opt->inherit->key))
+	if (strlen(key) > sizeof("mount:") - 1 + PATH_MAX - 1)
 		die_usage("'%s': the key is too long", arg);
 	if (fcntl((int)fd, F_GETFD) < 0)
 		die_usage("'%s': descriptor %ld is not open", arg, fd);
@@ -129,10 +149,26 @@ static void parse_inherit(struct options *opt, const char *arg)
 	add_inherit(opt, key, (int)fd);
 }
 
+/* At the first '=' before a '/', as a name may have others. */
+static void parse_relocate(struct options *opt, char *arg)
+{
+	char *to = strstr(arg, "=/");
+
+	if (arg[0] != '/' || !to)
+		die_usage("'%s' is not of the form OLD=NEW, with two absolute paths", arg);
+	*to++ = '\0';
+	if (strlen(arg) >= PATH_MAX || strlen(to) >= PATH_MAX)
+		die_usage("'%.100s...': the path is too long", arg);
+	opt->moves = reallocarray(opt->moves, opt->nr_moves + 1, sizeof(*opt->moves));
+	if (!opt->moves)
+		die(CKPT_EXIT_IO, "not enough memory");
+	opt->moves[opt->nr_moves++] = (struct ckpt_move){ .from = arg, .to = to };
+}
+
 static void parse_options(struct options *opt, int argc, char **argv)
 {
 	enum {
-		OPT_PIDFILE = 256, OPT_PIDNS, OPT_CGROUP, OPT_INHERIT,
+		OPT_PIDFILE = 256, OPT_PIDNS, OPT_CGROUP, OPT_INHERIT, OPT_RELOCATE,
 		OPT_NO_INHERIT, OPT_CHANGED, OPT_STOPPED, OPT_VERSION
 	};
 	static const struct option longs[] = {
@@ -142,6 +178,7 @@ static void parse_options(struct options *opt, int argc, char **argv)
 		{ "pidns", no_argument, NULL, OPT_PIDNS },
 		{ "cgroup", required_argument, NULL, OPT_CGROUP },
 		{ "inherit", required_argument, NULL, OPT_INHERIT },
+		{ "relocate", required_argument, NULL, OPT_RELOCATE },
 		{ "no-inherit", no_argument, NULL, OPT_NO_INHERIT },
 		{ "allow-changed-files", no_argument, NULL, OPT_CHANGED },
 		{ "stopped", no_argument, NULL, OPT_STOPPED },
@@ -173,6 +210,9 @@ static void parse_options(struct options *opt, int argc, char **argv)
 			break;
 		case OPT_INHERIT:
 			parse_inherit(opt, optarg);
+			break;
+		case OPT_RELOCATE:
+			parse_relocate(opt, optarg);
 			break;
 		case OPT_NO_INHERIT:
 			opt->no_inherit = true;
@@ -343,6 +383,73 @@ static void write_pidfile(const char *path, pid_t pid)
 	free(tmp);
 }
 
+/* ---- other paths ------------------------------------------------------ */
+
+/**
+ * struct mover - a thread that the image comes through, with other paths
+ * @opt: The command line.
+ * @in: Where it comes from.
+ * @fds: The pipe to the kernel.
+ * @thread: It.
+ * @err: Errno of its failure, or 0.
+ * @error: For people.
+ */
+struct mover {
+	const struct options	*opt;
+	int			in;
+	int			fds[2];
+	pthread_t		thread;
+	int			err;
+	char			error[512];
+};
+
+static void *move_image(void *arg)
+{
+	struct mover *m = arg;
+
+	if (ckpt_relocate(m->in, m->fds[1], m->opt->moves, m->opt->nr_moves,
+			  m->error, sizeof(m->error)))
+		m->err = errno;
+	close(m->fds[1]);
+	return NULL;
+}
+
+/* Returns the descriptor to restart from. */
+static int mover_start(struct mover *m)
+{
+	sigset_t all, old;
+	int err;
+
+	if (!m->opt->nr_moves)
+		return m->in;
+	if (pipe2(m->fds, O_CLOEXEC))
+		die(CKPT_EXIT_IO, "cannot make a pipe: %s", strerror(errno));
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	err = pthread_create(&m->thread, NULL, move_image, m);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (err)
+		die(CKPT_EXIT_IO, "cannot make a thread: %s", strerror(err));
+	return m->fds[0];
+}
+
+/* Returns the errno to report for @err. */
+static int mover_stop(struct mover *m, int err)
+{
+	if (!m->opt->nr_moves)
+		return err;
+	close(m->fds[0]);
+	/* It may wait for an image that nobody wants any more. */
+	if (err)
+		pthread_cancel(m->thread);
+	pthread_join(m->thread, NULL);
+	/* That the kernel has turned away is no failure of its own. */
+	if (!err || !m->err || m->err == EPIPE)
+		return err;
+	say("--relocate: %s", m->error);
+	return m->err;
+}
+
 /* ---- restart ---------------------------------------------------------- */
 
 /**
@@ -364,14 +471,16 @@ struct call {
 static pid_t call_restart(const struct call *call, int *pidfd)
 {
 	const struct options *opt = call->opt;
+	struct mover mover = { .opt = opt, .in = call->image_fd };
 	struct restart_args args = {
 		.flags = opt->flags | RESTART_PIDFD,
-		.image_fd = call->image_fd,
 		.log_fd = call->log->fd,
 		.cgroup_fd = call->cgroup_fd,
 		.inherit_count = opt->nr_inherit,
 		.inherit = (__u64)(uintptr_t)opt->inherit,
 		.pidfd = (__u64)(uintptr_t)pidfd,
+		/* An older kernel knows of none. */
+		.inherit_keys = opt->long_keys ? (__u64)(uintptr_t)opt->keys : 0,
 	};
 	struct watch watch = {
 		.fd = call->image_fd,
@@ -383,9 +492,10 @@ static pid_t call_restart(const struct call *call, int *pidfd)
 	int err;
 
 	*pidfd = -1;
+	args.image_fd = mover_start(&mover);
 	watch_start(&watch);
 	pid = ckpt_restart(&args);
-	err = errno;
+	err = mover_stop(&mover, pid < 0 ? errno : 0);
 	/* From now on they are the job's, see restart_here(). */
 	pthread_sigmask(SIG_BLOCK, call->signals, NULL);
 	watch_stop(&watch);
