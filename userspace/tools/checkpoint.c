@@ -167,8 +167,10 @@ static void parse_external(struct options *opt, const char *arg)
 
 static void parse_options(struct options *opt, int argc, char **argv)
 {
-	enum { OPT_STOP = 256, OPT_STOP_AND_COPY, OPT_TIMEOUT, OPT_VERSION };
-	enum { OPT_STOP = 256, OPT_TIMEOUT, OPT_EXTERNAL, OPT_LEAK, OPT_VERSION };
+	enum {
+		OPT_STOP = 256, OPT_STOP_AND_COPY, OPT_TIMEOUT, OPT_EXTERNAL, OPT_LEAK,
+		OPT_VERSION
+	};
 	static const struct option longs[] = {
 		{ "pid", required_argument, NULL, 'p' },
 		{ "cgroup", required_argument, NULL, 'g' },
