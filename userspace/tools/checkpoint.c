@@ -610,6 +610,7 @@ int main(int argc, char **argv)
 	args.target_fd = open_target(&opt);
 	require_features(CKPT_OP_CHECKPOINT, opt.flags);
 	klog_open(&log, opt.log);
+	log.statistics = opt.verbose;
 	args.log_fd = log.fd;
 	catch_signals();
 	open_output(&opt, &out);

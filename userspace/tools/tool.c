@@ -185,6 +185,7 @@ void klog_open(struct klog *log, const char *path)
 	log->fd = -1;
 	log->copy_fd = -1;
 	log->shown = 0;
+	log->statistics = false;
 
 	if (path) {
 		int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY,
@@ -226,6 +227,10 @@ static void show_line(char *line, char *end)
 	say("%.*s", (int)(end - line), line);
 }
 
+/* How the line of the kernel begins that has no news. */
+#define STATISTICS	"statistics: "
+#define STATISTICS_LEN	((int)sizeof(STATISTICS) - 1)
+
 void klog_show(struct klog *log, bool all)
 {
 	char buf[4096], *line, *nl, *end;
@@ -239,7 +244,9 @@ void klog_show(struct klog *log, bool all)
 		line = buf;
 		end = buf + n;
 		while ((nl = memchr(line, '\n', end - line))) {
-			show_line(line, nl);
+			if (log->statistics || nl - line < STATISTICS_LEN ||
+			    memcmp(line, STATISTICS, STATISTICS_LEN))
+				show_line(line, nl);
 			line = nl + 1;
 		}
 		/* A piece of a very long line, or the end of the log. */

@@ -56,11 +56,13 @@ void die_by_signal(int sig) __attribute__((noreturn));
  * @fd: What the kernel writes to, or -1.
  * @copy_fd: Where it is to be copied when it is complete, or -1.
  * @shown: How much of it was shown.
+ * @statistics: Show the line of statistics, too.
  */
 struct klog {
 	int	fd;
 	int	copy_fd;
 	off_t	shown;
+	bool	statistics;
 };
 
 /* Exits with a message if it cannot open @path, which may be NULL. */
