@@ -26,6 +26,7 @@ struct page {
 
 struct facts {
 	struct image	*img;
+	bool		but_time;	/* no fact is what time itself changes */
 	struct fact	*list;
 	size_t		nr, max;
 	struct page	*pages;
@@ -81,8 +82,17 @@ static const char *member_text(struct facts *fs, const struct field *f,
 			       const void *from, const char *what,
 			       const char *owner, char *buf)
 {
+	__u64 value;
+
 	if (f->format == FMT_REF || f->format == FMT_LINK)
 		return name_object(fs, (__u32)field_value(f, from), what, owner);
+	if (fs->but_time && f->time == TIME_USED)
+		return "some";
+	if (fs->but_time && f->time == TIME_LEFT) {
+		value = field_value(f, from);
+		if (value && ~value)
+			return "some";
+	}
 	return field_text(f, from, buf);
 }
 
@@ -281,7 +291,7 @@ static int by_page(const void *a, const void *b)
 	return ret ? ret : (x->addr > y->addr) - (x->addr < y->addr);
 }
 
-static void collect(struct facts *fs, struct image *img)
+static void collect(struct facts *fs, struct image *img, bool but_time)
 {
 	const struct ckpt_header *h = &img->header;
 	char buf[FIELD_TEXT];
@@ -289,6 +299,7 @@ static void collect(struct facts *fs, struct image *img)
 
 	memset(fs, 0, sizeof(*fs));
 	fs->img = img;
+	fs->but_time = but_time;
 	fs->todo = xmalloc((img->nr_objects + 1) * sizeof(*fs->todo));
 	add_fact(fs, xasprintf("image: kernel"),
 		 xasprintf("%s", clean(h->release, sizeof(h->release), buf, sizeof(buf))));
@@ -454,14 +465,15 @@ static int changes_json(const struct changes *cs, FILE *out)
 	return print_json(top, out);
 }
 
-int show_diff(struct image *ia, struct image *ib, bool json, FILE *out)
+int show_diff(struct image *ia, struct image *ib, bool but_time, bool json,
+	      FILE *out)
 {
 	struct changes cs = { };
 	struct facts a, b;
 	size_t i;
 
-	collect(&a, ia);
-	collect(&b, ib);
+	collect(&a, ia, but_time);
+	collect(&b, ib, but_time);
 	compare_facts(&cs, &a, &b);
 	if (ia->header.page_size == ib->header.page_size)
 		compare_pages(&cs, &a, &b);

@@ -29,12 +29,20 @@ enum format {
 	FMT_COUNT,	/* follows from the data */
 };
 
+/* What time itself changes of a member. */
+enum time_kind {
+	TIME_STAYS,
+	TIME_USED,	/* any value: what was used so far */
+	TIME_LEFT,	/* time that is left, but for 0 and ~0, which say more */
+};
+
 struct field {
 	const char	*name;
 	unsigned short	offset;
 	unsigned short	size;
 	enum format	format;
 	unsigned int	ref;
+	enum time_kind	time;
 };
 
 /* What data a record has. */
@@ -210,6 +218,8 @@ int show_stats(const struct image *img, bool json, FILE *out);
 int show_verify(const struct image *img, bool json, FILE *out);
 int show_externals(const struct image *img, bool json, FILE *out);
 int show_diff(struct image *a, struct image *b, bool json, FILE *out);
+int show_diff(struct image *a, struct image *b, bool but_time, bool json,
+	      FILE *out);
 
 struct json_object;
 int print_json(struct json_object *obj, FILE *out);

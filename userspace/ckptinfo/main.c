@@ -15,7 +15,7 @@
 
 static const char usage[] =
 "Usage: ckptinfo [--json] [COMMAND] FILE\n"
-"       ckptinfo [--json] diff FILE1 FILE2\n"
+"       ckptinfo [--json] [--but-time] diff FILE1 FILE2\n"
 "Show what is in an image that checkpoint has written. FILE - is the standard\n"
 "input.\n"
 "\n"
@@ -28,9 +28,10 @@ static const char usage[] =
 "  verify      check all of it: checksums, completeness, references\n"
 "  diff        compare two images, but for when they were made\n"
 "\n"
-"  -j, --json  print JSON\n"
-"  -h, --help  show this text\n"
-"      --version  show the version\n"
+"  -j, --json      print JSON\n"
+"  -t, --but-time  diff: nor what tasks have used or time that timers have left\n"
+"  -h, --help      show this text\n"
+"      --version   show the version\n"
 "\n"
 "Examples:\n"
 "  ckptinfo job.ckpt\n"
@@ -114,19 +115,23 @@ int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "json", no_argument, NULL, 'j' },
+		{ "but-time", no_argument, NULL, 't' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ }
 	};
 	struct image *img, *other;
-	bool json = false;
+	bool json = false, but_time = false;
 	size_t cmd = 0, i;
 	int c, ret, left;
 
-	while ((c = getopt_long(argc, argv, "jh", longs, NULL)) >= 0) {
+	while ((c = getopt_long(argc, argv, "jth", longs, NULL)) >= 0) {
 		switch (c) {
 		case 'j':
 			json = true;
+			break;
+		case 't':
+			but_time = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -171,7 +176,8 @@ int main(int argc, char **argv)
 		other = load(argv[optind + 1]);
 		require_whole(img);
 		require_whole(other);
-		ret = judge(other, judge(img, show_diff(img, other, json, stdout)));
+		ret = show_diff(img, other, but_time, json, stdout);
+		ret = judge(other, judge(img, ret));
 		image_free(other);
 	}
 	image_free(img);

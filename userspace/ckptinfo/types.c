@@ -9,8 +9,12 @@
 
 #include "info.h"
 
-#define MEMBER(s, m, fmt, ref)						\
-	{ #m, offsetof(struct s, m), sizeof(((struct s *)0)->m), fmt, ref }
+#define MEMBER_OF(s, m, fmt, ref, time)					\
+	{ #m, offsetof(struct s, m), sizeof(((struct s *)0)->m), fmt, ref, time }
+#define MEMBER(s, m, fmt, ref)	MEMBER_OF(s, m, fmt, ref, TIME_STAYS)
+#define USED(s, m)	MEMBER_OF(s, m, FMT_UNSIGNED, 0, TIME_USED)
+#define LEFT(s, m)	MEMBER_OF(s, m, FMT_UNSIGNED, 0, TIME_LEFT)
+#define SLEFT(s, m)	MEMBER_OF(s, m, FMT_SIGNED, 0, TIME_LEFT)
 #define U(s, m)		MEMBER(s, m, FMT_UNSIGNED, 0)
 #define S(s, m)		MEMBER(s, m, FMT_SIGNED, 0)
 #define X(s, m)		MEMBER(s, m, FMT_HEX, 0)
@@ -61,8 +65,8 @@ static const struct field mm[] = {
 	X(ckpt_mm, env_start), X(ckpt_mm, env_end),
 	X(ckpt_mm, mmap_base), X(ckpt_mm, mmap_legacy_base),
 	X(ckpt_mm, vdso), X(ckpt_mm, def_flags), U(ckpt_mm, dumpable),
-	X(ckpt_mm, dump_filter), U(ckpt_mm, hiwater_rss),
-	U(ckpt_mm, hiwater_vm), X(ckpt_mm, pkeys), U(ckpt_mm, exec_pkey), { }
+	X(ckpt_mm, dump_filter), USED(ckpt_mm, hiwater_rss),
+	USED(ckpt_mm, hiwater_vm), X(ckpt_mm, pkeys), U(ckpt_mm, exec_pkey), { }
 };
 
 static const struct field files[] = {
@@ -190,21 +194,21 @@ static const struct field signal_[] = {
 
 static const struct field usage_[] = {
 	COUNT(ckpt_usage, nr), ZERO(ckpt_usage, reserved),
-	U(ckpt_usage, told_utime), U(ckpt_usage, told_stime),
-	U(ckpt_usage, group_told_utime), U(ckpt_usage, group_told_stime),
-	U(ckpt_usage, maxrss), U(ckpt_usage, cmaxrss), { }
+	USED(ckpt_usage, told_utime), USED(ckpt_usage, told_stime),
+	USED(ckpt_usage, group_told_utime), USED(ckpt_usage, group_told_stime),
+	USED(ckpt_usage, maxrss), USED(ckpt_usage, cmaxrss), { }
 };
 
 static const struct field usage_sum[] = {
-	U(ckpt_usage_sum, utime), U(ckpt_usage_sum, stime),
-	U(ckpt_usage_sum, gtime), U(ckpt_usage_sum, runtime),
-	U(ckpt_usage_sum, min_flt), U(ckpt_usage_sum, maj_flt),
-	U(ckpt_usage_sum, nvcsw), U(ckpt_usage_sum, nivcsw),
-	U(ckpt_usage_sum, inblock), U(ckpt_usage_sum, oublock),
-	U(ckpt_usage_sum, rchar), U(ckpt_usage_sum, wchar),
-	U(ckpt_usage_sum, syscr), U(ckpt_usage_sum, syscw),
-	U(ckpt_usage_sum, read_bytes), U(ckpt_usage_sum, write_bytes),
-	U(ckpt_usage_sum, cancelled_write_bytes), { }
+	USED(ckpt_usage_sum, utime), USED(ckpt_usage_sum, stime),
+	USED(ckpt_usage_sum, gtime), USED(ckpt_usage_sum, runtime),
+	USED(ckpt_usage_sum, min_flt), USED(ckpt_usage_sum, maj_flt),
+	USED(ckpt_usage_sum, nvcsw), USED(ckpt_usage_sum, nivcsw),
+	USED(ckpt_usage_sum, inblock), USED(ckpt_usage_sum, oublock),
+	USED(ckpt_usage_sum, rchar), USED(ckpt_usage_sum, wchar),
+	USED(ckpt_usage_sum, syscr), USED(ckpt_usage_sum, syscw),
+	USED(ckpt_usage_sum, read_bytes), USED(ckpt_usage_sum, write_bytes),
+	USED(ckpt_usage_sum, cancelled_write_bytes), { }
 };
 
 static const struct field mempolicy[] = {
@@ -246,16 +250,16 @@ static const struct field sched[] = {
 
 static const struct field restart_block[] = {
 	U(ckpt_restart_block, fn), S(ckpt_restart_block, clockid),
-	U(ckpt_restart_block, remaining_ns), X(ckpt_restart_block, addr),
+	LEFT(ckpt_restart_block, remaining_ns), X(ckpt_restart_block, addr),
 	U(ckpt_restart_block, arg), X(ckpt_restart_block, futex_val),
 	X(ckpt_restart_block, futex_flags), X(ckpt_restart_block, futex_bitset),
 	X(ckpt_restart_block, arch_data), { }
 };
 
 static const struct field itimers[] = {
-	U(ckpt_itimers, real_value), U(ckpt_itimers, real_interval),
-	U(ckpt_itimers, virt_value), U(ckpt_itimers, virt_interval),
-	U(ckpt_itimers, prof_value), U(ckpt_itimers, prof_interval), { }
+	LEFT(ckpt_itimers, real_value), U(ckpt_itimers, real_interval),
+	LEFT(ckpt_itimers, virt_value), U(ckpt_itimers, virt_interval),
+	LEFT(ckpt_itimers, prof_value), U(ckpt_itimers, prof_interval), { }
 };
 
 static const struct field posix_timers[] = {
@@ -266,7 +270,7 @@ static const struct field posix_timer[] = {
 	S(ckpt_posix_timer, id), S(ckpt_posix_timer, clock),
 	X(ckpt_posix_timer, flags), S(ckpt_posix_timer, notify),
 	S(ckpt_posix_timer, signo), S(ckpt_posix_timer, tid),
-	X(ckpt_posix_timer, value), S(ckpt_posix_timer, expires),
+	X(ckpt_posix_timer, value), SLEFT(ckpt_posix_timer, expires),
 	U(ckpt_posix_timer, interval), S(ckpt_posix_timer, overrun),
 	S(ckpt_posix_timer, overrun_last), U(ckpt_posix_timer, requeue),
 	ZERO(ckpt_posix_timer, reserved), { }
@@ -289,7 +293,7 @@ static const struct field eventfd_[] = {
 
 static const struct field timerfd[] = {
 	S(ckpt_timerfd, clock), X(ckpt_timerfd, flags),
-	S(ckpt_timerfd, expires), U(ckpt_timerfd, interval),
+	SLEFT(ckpt_timerfd, expires), U(ckpt_timerfd, interval),
 	U(ckpt_timerfd, ticks), X(ckpt_timerfd, settime_flags),
 	ZERO(ckpt_timerfd, reserved), { }
 };

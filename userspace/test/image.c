@@ -231,7 +231,7 @@ static void put_mm(struct builder *b, unsigned int how)
 	put(b, CKPT_REC_MM_END, 21, NULL, 0, NULL, 0);
 }
 
-static void put_state(struct builder *b, const char *comm, bool leader,
+static void put_state(struct builder *b, unsigned int how, const char *comm, bool leader,
 		      struct ckpt_task_objs objs)
 {
 	struct ckpt_task task = { .exit_signal = leader ? 17 : -1 };
@@ -246,7 +246,9 @@ static void put_state(struct builder *b, const char *comm, bool leader,
 	struct ckpt_rlimits rlimits = { .nr = 16 };
 	struct ckpt_rlimit limits[16] = { { 1, 2 } };
 	struct ckpt_restart_block block = { .fn = CKPT_RESTART_NANOSLEEP };
-	struct ckpt_itimers itimers = { .real_value = 1000 };
+	struct ckpt_itimers itimers = {
+		.real_value = how & IMAGE_USED ? 900 : how & IMAGE_OFF ? 0 : 1000,
+	};
 	struct ckpt_cred cred = { .uid = 1000, .ngroups = 2 };
 	__u32 groups[] = { 4, 24 };
 
@@ -298,7 +300,7 @@ void make_image(struct builder *b, unsigned int how)
 		if (begin.index == 3)
 			BODY(b, TASK, 0, zombie);
 		else
-			put_state(b, how & IMAGE_CHANGED ? "bash" :
+			put_state(b, how, how & IMAGE_CHANGED ? "bash" :
 				  how & IMAGE_EVIL ? "\033[2J" : "sh",
 				  begin.index != 1, objs);
 		if (how & IMAGE_OPTIONAL)

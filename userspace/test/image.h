@@ -28,6 +28,8 @@ struct builder {
 #define IMAGE_GROWN	0x08	/* bodies of a later version, zeros added */
 #define IMAGE_OPTIONAL	0x10	/* a record that need not be known */
 #define IMAGE_EVIL	0x20	/* names that no terminal should get */
+#define IMAGE_USED	0x40	/* less time left */
+#define IMAGE_OFF	0x80	/* timers that are off */
 
 void put(struct builder *b, __u32 type, __u32 objref, const void *body,
 	 size_t body_len, const void *data, size_t data_len);

@@ -71,7 +71,7 @@ static void test_members(void)
 	ok(in_order, "and in order");
 }
 
-static int compare(unsigned int a, unsigned int b)
+static int compare(unsigned int a, unsigned int b, bool but_time)
 {
 	struct image *x, *y;
 	struct builder bx, by;
@@ -81,7 +81,7 @@ static int compare(unsigned int a, unsigned int b)
 	make_image(&by, b);
 	x = load(bx.p, bx.len);
 	y = load(by.p, by.len);
-	ret = show_diff(x, y, false, null);
+	ret = show_diff(x, y, but_time, false, null);
 	image_free(x);
 	image_free(y);
 	free(bx.p);
@@ -115,9 +115,13 @@ static void test_good(void)
 	   "a reference to nothing is noticed");
 	image_free(img);
 	free(b.p);
-	ok(compare(0, IMAGE_LATER) == 0, "no difference but time");
-	ok(compare(0, IMAGE_CHANGED) == 1, "differences");
-	ok(compare(IMAGE_EVIL, IMAGE_DANGLING) == 1, "differences to a damaged image");
+	ok(compare(0, IMAGE_LATER, false) == 0, "no difference but time");
+	ok(compare(0, IMAGE_CHANGED, false) == 1, "differences");
+	ok(compare(0, IMAGE_CHANGED, true) == 1, "differences but for time");
+	ok(compare(0, IMAGE_USED, false) == 1, "a timer that has less time left");
+	ok(compare(0, IMAGE_USED, true) == 0, "likewise, but for time");
+	ok(compare(0, IMAGE_OFF, true) == 1, "a timer that is off, but for time");
+	ok(compare(IMAGE_EVIL, IMAGE_DANGLING, false) == 1, "differences to a damaged image");
 }
 
 static void test_truncated(void)
@@ -207,7 +211,7 @@ static void test_hostile(int rounds)
 		look(img);
 		if (!img->error && !(i % 4)) {
 			other = load(b.p, b.len);
-			show_diff(img, other, false, null);
+			show_diff(img, other, false, false, null);
 			image_free(other);
 		}
 		image_free(img);
