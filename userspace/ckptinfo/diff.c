@@ -306,6 +306,10 @@ static void collect(struct facts *fs, struct image *img, bool but_time)
 	add_fact(fs, xasprintf("image: machine"),
 		 xasprintf("architecture %u, page size %u, features %#llx, vDSO %08x of %u bytes",
 			   h->arch, h->page_size, h->features, h->vdso_crc, h->vdso_size));
+	if (img->label)
+		add_fact(fs, xasprintf("image: security label"),
+			 xasprintf("%s", clean(img->label, strlen(img->label), buf,
+					       sizeof(buf))));
 	for (i = 0; i < img->nr_tasks; i++)
 		describe_task(fs, &img->tasks[i]);
 	describe_objects(fs);

@@ -150,6 +150,7 @@ struct type_count {
  * @name: Of the file.
  * @header, @trailer: Of the image; which of them were there is in
  *	@have_header and @complete.
+ * @label: Of the security module, or NULL.
  * @bytes: How long it is.
  * @tasks, @nr_tasks: The tree.
  * @objects, @nr_objects: In the order of their objrefs.
@@ -161,6 +162,7 @@ struct type_count {
 struct image {
 	const char	*name;
 	struct ckpt_header header;
+	char		*label;
 	struct ckpt_trailer trailer;
 	bool		have_header;
 	bool		have_tree;

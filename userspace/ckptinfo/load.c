@@ -863,6 +863,9 @@ static void load_rec(struct loader *ld, struct rec *rec)
 	if (type == CKPT_REC_HEADER) {
 		img->header = *ckpt_reader_header(ld->reader);
 		img->have_header = true;
+		check_string(ld, rec);
+		if (rec->data_len)
+			img->label = xasprintf("%.*s", (int)rec->data_len, rec->data);
 		if (img->header.features)
 			bad(img, rec, "asks for features %#llx, which are not known",
 			    img->header.features);
@@ -985,6 +988,7 @@ void image_free(struct image *img)
 		free_recs(img->tasks[i].recs);
 	for (i = 0; i < img->nr_problems; i++)
 		free(img->problems[i]);
+	free(img->label);
 	free(img->error);
 	free(img->objects);
 	free(img->tasks);

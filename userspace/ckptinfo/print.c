@@ -373,6 +373,9 @@ int show_summary(const struct image *img, bool as_json, FILE *out)
 		obj = json_object_new_object();
 		add_fields(obj, type_of(CKPT_REC_HEADER)->fields, h);
 		add_str(obj, "arch_name", arch_name(h->arch));
+		if (img->label)
+			add_str(obj, "label", clean(img->label, strlen(img->label),
+						    release, sizeof(release)));
 		json_object_object_add(top, "header", obj);
 		obj = json_object_new_object();
 		add_fields(obj, type_of(CKPT_REC_TRAILER)->fields, &img->trailer);
@@ -388,6 +391,9 @@ int show_summary(const struct image *img, bool as_json, FILE *out)
 	fprintf(out, "Kernel:   %s, %s, page size %u, vDSO %08x\n",
 		clean(h->release, sizeof(h->release), release, sizeof(release)),
 		arch_name(h->arch), h->page_size, h->vdso_crc);
+	if (img->label)
+		fprintf(out, "Label:    %s\n", clean(img->label, strlen(img->label),
+						     release, sizeof(release)));
 	fprintf(out, "Frozen:   %.1f ms\n", (double)img->trailer.frozen_ns / 1e6);
 	fprintf(out, "Tasks:    %u process%s, %u thread%s", processes,
 		processes == 1 ? "" : "es", threads, threads == 1 ? "" : "s");

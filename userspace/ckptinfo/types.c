@@ -53,7 +53,8 @@ static const struct field task_begin[] = {
 static const struct field trailer[] = {
 	U(ckpt_trailer, records), U(ckpt_trailer, bytes),
 	U(ckpt_trailer, objects), U(ckpt_trailer, pages),
-	U(ckpt_trailer, frozen_ns), { }
+	U(ckpt_trailer, frozen_ns), U(ckpt_trailer, monotonic_ns),
+	U(ckpt_trailer, boottime_ns), { }
 };
 
 static const struct field mm[] = {
@@ -465,7 +466,7 @@ static const struct field ctty[] = {
 };
 
 static const struct type types[] = {
-	[CKPT_REC_HEADER]	= { .fields = header },
+	[CKPT_REC_HEADER]	= { header, DATA_STRINGS, NULL, 0 },
 	[CKPT_REC_TREE]		= { tree, DATA_ARRAY, tree_task, sizeof(struct ckpt_tree_task) },
 	[CKPT_REC_TASK_BEGIN]	= { .fields = task_begin },
 	[CKPT_REC_TASK_END]	= { .fields = none },

@@ -20,7 +20,7 @@
 
 static_assert(sizeof(struct ckpt_record) == 32, "has padding");
 static_assert(sizeof(struct ckpt_header) == 112, "has padding");
-static_assert(sizeof(struct ckpt_trailer) == 40, "has padding");
+static_assert(sizeof(struct ckpt_trailer) == 56, "has padding");
 
 #define READ_AHEAD	0x40000
 #define GROW_STEP	0x100000	/* of a buffer, as long as data keep coming */

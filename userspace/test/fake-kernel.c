@@ -36,7 +36,7 @@ int ckpt_features(__u64 *checkpoint_flags, __u64 *restart_flags)
 	*checkpoint_flags = CHECKPOINT_KILL | CHECKPOINT_STOP | CHECKPOINT_DRY_RUN |
 			    CHECKPOINT_LEAK_OK;
 	*restart_flags = RESTART_PIDFD | RESTART_CGROUP | RESTART_FILES_CHANGED |
-			 RESTART_STOPPED;
+			 RESTART_STOPPED | RESTART_TIMENS | RESTART_LSM_CALLER;
 	return 0;
 }
 

@@ -43,6 +43,10 @@ static const char usage[] =
 "      --no-inherit     do not hand in the terminal and descriptors 0 to 2\n"
 "      --allow-changed-files  accept files that changed since the checkpoint\n"
 "      --stopped        stop them (SIGSTOP) before they run\n"
+"      --timens         in a time namespace, where the clocks that count from\n"
+"                       the boot go on from where they were\n"
+"      --lsm-label caller  accept the label that the security module has for this\n"
+"                       process, if they had another\n"
 "  -l, --log FILE       write the kernel's messages to FILE\n"
 "  -v, --verbose        show the kernel's messages\n"
 "  -h, --help           show this text\n"
@@ -170,6 +174,9 @@ static void parse_options(struct options *opt, int argc, char **argv)
 	enum {
 		OPT_PIDFILE = 256, OPT_PIDNS, OPT_CGROUP, OPT_INHERIT, OPT_RELOCATE,
 		OPT_NO_INHERIT, OPT_CHANGED, OPT_STOPPED, OPT_VERSION
+		OPT_PIDFILE = 256, OPT_PIDNS, OPT_CGROUP, OPT_INHERIT,
+		OPT_NO_INHERIT, OPT_CHANGED, OPT_STOPPED, OPT_TIMENS,
+		OPT_LSM_LABEL, OPT_VERSION
 	};
 	static const struct option longs[] = {
 		{ "input", required_argument, NULL, 'i' },
@@ -182,6 +189,8 @@ static void parse_options(struct options *opt, int argc, char **argv)
 		{ "no-inherit", no_argument, NULL, OPT_NO_INHERIT },
 		{ "allow-changed-files", no_argument, NULL, OPT_CHANGED },
 		{ "stopped", no_argument, NULL, OPT_STOPPED },
+		{ "timens", no_argument, NULL, OPT_TIMENS },
+		{ "lsm-label", required_argument, NULL, OPT_LSM_LABEL },
 		{ "log", required_argument, NULL, 'l' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
@@ -222,6 +231,14 @@ static void parse_options(struct options *opt, int argc, char **argv)
 			break;
 		case OPT_STOPPED:
 			opt->flags |= RESTART_STOPPED;
+			break;
+		case OPT_TIMENS:
+			opt->flags |= RESTART_TIMENS;
+			break;
+		case OPT_LSM_LABEL:
+			if (strcmp(optarg, "caller"))
+				die_usage("--lsm-label: '%s' is not 'caller'", optarg);
+			opt->flags |= RESTART_LSM_CALLER;
 			break;
 		case 'l':
 			opt->log = optarg;

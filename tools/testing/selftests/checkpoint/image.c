@@ -499,6 +499,9 @@ static void end_all(pid_t pid)
 		ckpt_sleep_ms(1);
 }
 
+/* What restart() is asked for. */
+static uint64_t try_flags;
+
 /* Restarts from bytes in memory, which must fail and leave nobody behind. */
 static long try_bytes(struct __test_metadata *_metadata,
 		      FIXTURE_DATA(image) * self, const void *bytes, size_t size)
@@ -511,7 +514,7 @@ static long try_bytes(struct __test_metadata *_metadata,
 	EXPECT_EQ(0, lseek(self->file, 0, SEEK_SET));
 	EXPECT_EQ(0, ftruncate(self->log, 0));
 	EXPECT_EQ(0, lseek(self->log, 0, SEEK_SET));
-	ret = ckpt_restart_from(self->file, 0, self->log);
+	ret = ckpt_restart_from(self->file, try_flags, self->log);
 	if (ret > 0)
 		end_all(ret);
 	EXPECT_EQ(-1, waitpid(-1, &status, WNOHANG));
@@ -875,6 +878,63 @@ TEST_F_TIMEOUT(image, header, CKPT_TIMEOUT)
 	H(-ENOEXEC, p->vdso_crc++);
 	H(-ENOEXEC, p->vdso_size += 4096);
 #undef H
+}
+
+/* A label of a security module that is not the caller's. */
+TEST_F_TIMEOUT(image, label, CKPT_TIMEOUT)
+{
+	/* one of a whole page lets the pages stay aligned in the stream */
+	static const struct {
+		const char *label;
+		unsigned int len;
+		uint64_t flags;
+		long want;
+	} edits[] = {
+		{ "unconfined", 11, 0, -EOPNOTSUPP },
+		{ "odd\033[2J\n%s", 11, 0, -EOPNOTSUPP },
+		{ "no end", 6, 0, -EINVAL },
+		{ "no end", 6, RESTART_LSM_CALLER, -EINVAL },
+		{ "two\0ends", 9, 0, -EINVAL },
+		{ NULL, 4096, 0, -EOPNOTSUPP },
+		{ NULL, 4096, RESTART_LSM_CALLER, 1 },
+		{ NULL, 8192, RESTART_LSM_CALLER, -EINVAL },
+	};
+	struct ckpt_trailer *trailer;
+	unsigned int i, pad;
+	struct image im;
+	size_t at;
+	long ret;
+
+	/* what our label is this test cannot tell */
+	if (record(&self->image, 0)->data_len)
+		SKIP(return, "there is a security module that has labels");
+	for (i = 0; i < ARRAY_SIZE(edits); i++) {
+		pad = (edits[i].len + 7) & ~7;
+		im = copy(&self->image);
+		at = record(&im, 0)->length;
+		memmove(im.data + at + pad, im.data + at, im.size - at);
+		memset(im.data + at, 0, pad);
+		if (edits[i].label)
+			memcpy(im.data + at, edits[i].label, edits[i].len);
+		else
+			memset(im.data + at, 'x', edits[i].len - 1);
+		record(&im, 0)->data_len = edits[i].len;
+		record(&im, 0)->length += pad;
+		im.size += pad;
+		ASSERT_EQ(0, parse(&im));
+		trailer = body(record(&im, im.nr - 1));
+		trailer->bytes += pad;
+		seal(&im, 0);
+		seal(&im, im.nr - 1);
+		try_flags = edits[i].flags;
+		ret = try_image(_metadata, self, &im);
+		EXPECT_EQ(edits[i].want > 0 ? self->pid : edits[i].want, ret) {
+			TH_LOG("label %u", i);
+			ckpt_print(&self->run, "log");
+		}
+		release(&im);
+	}
+	try_flags = 0;
 }
 
 /* A type that nobody knows, with and without the must-understand bit. */
@@ -2257,6 +2317,28 @@ TEST_F_TIMEOUT(image, trailer, CKPT_TIMEOUT)
 	T(p->pages++);
 	T(rec->type = CKPT_REC_TASK_BEGIN);
 #undef T
+}
+
+/* Clocks that a time namespace cannot have, or that nobody knows. */
+TEST_F_TIMEOUT(image, clocks, CKPT_TIMEOUT)
+{
+#define C(err, edit)							\
+	EXPECT_EDIT(err, CKPT_REC_TRAILER, 0, struct ckpt_trailer, body, edit)
+	if (access("/proc/self/timens_offsets", F_OK))
+		SKIP(return, "kernel has no time namespaces");
+	try_flags = RESTART_TIMENS;
+	C(self->pid, p->monotonic_ns += 1000000000);
+	C(self->pid, p->boottime_ns -= 1000);
+	C(-EINVAL, p->monotonic_ns = 0);
+	C(-EINVAL, p->boottime_ns = 0);
+	C(-EINVAL, p->monotonic_ns = ~0ULL);
+	C(-EINVAL, p->boottime_ns = 1ULL << 63);
+	C(-EINVAL, p->boottime_ns = 5ULL << 60);
+	try_flags = 0;
+	/* nobody asks for them */
+	C(self->pid, p->monotonic_ns = 0);
+	C(self->pid, p->boottime_ns = ~0ULL);
+#undef C
 }
 
 /* Random edits of bodies and data, with good CRCs. Any result will do. */
