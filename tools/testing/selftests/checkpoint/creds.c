@@ -191,6 +191,16 @@ SUBJECT(rlimits)
 			was[i] = (struct rlimit) { 5000, 6000 };
 		else if (i == RLIMIT_CORE)
 			was[i] = (struct rlimit) { 0, 12345 };
+		else if (i == RLIMIT_FSIZE || i == RLIMIT_RSS || i == RLIMIT_MEMLOCK)
+			was[i] = (struct rlimit) { (1UL << 41) + i, (1UL << 42) + i };
+		else if (i == RLIMIT_NICE)
+			was[i] = (struct rlimit) { 25, 30 };
+		else if (i == RLIMIT_RTPRIO)
+			was[i] = (struct rlimit) { 11, 22 };
+		else if (i == RLIMIT_RTTIME)
+			was[i] = (struct rlimit) { 5000000, 6000000 };
+		else
+			was[i] = (struct rlimit) { 300000 + i, 400000 + i };
 		if (was[i].rlim_max < was[i].rlim_cur)
 			was[i].rlim_cur = was[i].rlim_max;
 		CHECK_EQ(0, setrlimit(i, &was[i]));

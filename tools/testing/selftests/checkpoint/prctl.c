@@ -421,6 +421,76 @@ SUBJECT(mm)
 		subject_join(pid[i]);
 }
 
+/* ---- where things are in memory: PR_SET_MM ---- */
+
+/* Start and end of code, stack; data, brk, arguments, environment. */
+static void read_bounds(unsigned long *to)
+{
+	static const int fields[] = { 26, 27, 28, 45, 46, 47, 48, 49, 50, 51 };
+	char text[1024], *p, *save = NULL;
+	int i = 2, k = 0;
+
+	CHECK(ckpt_slurp("/proc/self/stat", text, sizeof(text)) > 0);
+	p = strtok_r(strrchr(text, ')') + 1, " ", &save);
+	for (; p && k < 10; p = strtok_r(NULL, " ", &save))
+		if (++i == fields[k])
+			to[k++] = strtoul(p, NULL, 10);
+	CHECK_EQ(10, k);
+}
+
+SUBJECT(mm_map)
+{
+	static const char args[] = "another\0name\0for it";
+	static const char env[] = "A=1\0B=two";
+	unsigned long was[10], is[10], auxv[6] = { 33, 0x1234, 16, 0x5678, 0, 0 };
+	unsigned long seen[64];
+	struct prctl_mm_map map;
+	char *p, text[256];
+	ssize_t len;
+
+	p = mmap(NULL, 8192, PROT_READ | PROT_WRITE | PROT_EXEC,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(p != MAP_FAILED);
+	memcpy(p + 100, args, sizeof(args));
+	memcpy(p + 200, env, sizeof(env));
+	read_bounds(was);
+	memset(&map, 0, sizeof(map));
+	map.start_code = (uintptr_t)p;
+	map.end_code = (uintptr_t)p + 10;
+	map.start_data = (uintptr_t)p + 20;
+	map.end_data = (uintptr_t)p + 30;
+	map.start_brk = was[5];
+	map.brk = (uintptr_t)sbrk(0);
+	map.start_stack = (uintptr_t)p + 40;
+	map.arg_start = (uintptr_t)p + 100;
+	map.arg_end = map.arg_start + sizeof(args);
+	map.env_start = (uintptr_t)p + 200;
+	map.env_end = map.env_start + sizeof(env);
+	map.auxv = (void *)auxv;
+	map.auxv_size = sizeof(auxv);
+	map.exe_fd = -1;
+	CHECK_EQ(0, prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0));
+	read_bounds(was);
+	CHECK_EQ((uintptr_t)p, was[0]);
+	CHECK_EQ((uintptr_t)p + 10, was[1]);
+	CHECK_EQ((uintptr_t)p + 20, was[3]);
+	CHECK_EQ(map.arg_start, was[6]);
+	CHECK_EQ(map.env_end, was[9]);
+	subject_point();
+	read_bounds(is);
+	CHECK_MEM(was, is, sizeof(was));
+	len = ckpt_slurp("/proc/self/cmdline", text, sizeof(text));
+	CHECK_EQ(sizeof(args), len);
+	CHECK_MEM(args, text, sizeof(args));
+	len = ckpt_slurp("/proc/self/environ", text, sizeof(text));
+	CHECK_EQ(sizeof(env), len);
+	CHECK_MEM(env, text, sizeof(env));
+	len = ckpt_slurp("/proc/self/auxv", (char *)seen, sizeof(seen));
+	CHECK(len >= (ssize_t)sizeof(auxv));
+	CHECK_MEM(auxv, seen, sizeof(auxv));
+	CHECK(sbrk(0) == (void *)map.brk);
+}
+
 /* ---- instructions ---- */
 
 static __thread sigjmp_buf jump;
@@ -683,6 +753,7 @@ CKPT_ROUNDTRIP(prctl, execve);
 CKPT_ROUNDTRIP(prctl, random);
 CKPT_ROUNDTRIP(prctl, membarriers);
 CKPT_ROUNDTRIP(prctl, mm);
+CKPT_ROUNDTRIP(prctl, mm_map);
 CKPT_ROUNDTRIP(prctl, dispatch);
 CKPT_ROUNDTRIP(prctl, io_flusher);
 CKPT_ROUNDTRIP(prctl, oom_above);

@@ -275,6 +275,132 @@ static void *pending_thread(void *arg)
 	return arg;
 }
 
+/*
+ * Each form that a siginfo can have. A process may send itself any, also those
+ * that the kernel sends for faults. What the kernel keeps of each is what
+ * siginfo_layout() says of it, so all other bytes are zero.
+ */
+#ifndef TRAP_PERF
+#define TRAP_PERF	6
+#endif
+
+static void make_layout(siginfo_t *info, int sig, int code)
+{
+	memset(info, 0, sizeof(*info));
+	info->si_signo = sig;
+	info->si_code = code;
+	info->si_errno = 17 + code;
+}
+
+static int make_layouts(siginfo_t *infos)
+{
+	siginfo_t *i = infos;
+
+	/* address */
+	make_layout(i, SIGSEGV, SEGV_MAPERR);
+	i++->si_addr = (void *)0x123456789abcdef0;
+	make_layout(i, SIGILL, ILL_ILLOPN);
+	i++->si_addr = (void *)0x1234;
+	make_layout(i, SIGFPE, FPE_INTDIV);
+	i++->si_addr = (void *)0x2345;
+	/* and more about it */
+	make_layout(i, SIGBUS, BUS_MCEERR_AO);
+	i->si_addr = (void *)0x7000;
+	i++->si_addr_lsb = 12;
+	make_layout(i, SIGTRAP, TRAP_PERF);
+	i->si_addr = (void *)0x8000;
+	((uint64_t *)i)[3] = 0xfedcba9876543210;	/* si_perf_data */
+	((uint32_t *)i)[8] = 3;				/* si_perf_type */
+	((uint32_t *)i)[9] = 1;				/* si_perf_flags */
+	i++;
+	/* a child */
+	make_layout(i, SIGCHLD, CLD_DUMPED);
+	i->si_pid = 4242;
+	i->si_uid = 1000;
+	i->si_status = 11;
+	i->si_utime = 123456;
+	i++->si_stime = 234567;
+	/* a file */
+	make_layout(i, SIGIO, POLL_IN);
+	i->si_band = 0x41;
+	i++->si_fd = 9;
+	/* a system call */
+	make_layout(i, SIGSYS, 1);
+	i->si_call_addr = (void *)0x9000;
+	i->si_syscall = 231;
+	i++->si_arch = 0xc000003e;
+	/* a process, with a value or without one */
+	make_layout(i, SIGHUP, SI_USER);
+	i->si_pid = 99;
+	i++->si_uid = 98;
+	make_layout(i, SIGUSR1, SI_TKILL);
+	i->si_pid = 97;
+	i++->si_uid = 96;
+	make_layout(i, SIGRTMIN + 1, SI_QUEUE);
+	i->si_pid = 95;
+	i->si_uid = 94;
+	i++->si_ptr = (void *)0x1122334455667788;
+	make_layout(i, SIGRTMIN + 2, SI_MESGQ);
+	i->si_pid = 93;
+	i->si_uid = 92;
+	i++->si_ptr = (void *)0x2233445566778899;
+	make_layout(i, SIGRTMIN + 3, SI_ASYNCIO);
+	i->si_pid = 91;
+	i->si_uid = 90;
+	i++->si_int = 0x5a5a;
+	make_layout(i, SIGRTMIN + 4, SI_SIGIO);
+	i->si_band = 0x81;
+	i++->si_fd = 7;
+	/* the kernel itself */
+	make_layout(i, SIGRTMIN + 5, SI_KERNEL);
+	i++;
+	/* whatever nobody knows comes from a process */
+	make_layout(i, SIGRTMIN + 6, -60);
+	i->si_pid = 89;
+	i->si_uid = 88;
+	i++->si_ptr = (void *)0x33;
+	return i - infos;
+}
+
+SUBJECT(layouts)
+{
+	static siginfo_t want[32], plain[32], seen;
+	int i, k, nr = make_layouts(want);
+	const struct timespec none = {};
+	sigset_t set;
+
+	sigfillset(&set);
+	CHECK_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
+	/* what comes back without a checkpoint in between */
+	for (i = 0; i < nr; i++) {
+		CHECK_EQ(0, syscall(SYS_rt_sigqueueinfo, getpid(),
+				    want[i].si_signo, &want[i]));
+		sigemptyset(&set);
+		sigaddset(&set, want[i].si_signo);
+		CHECK_EQ(want[i].si_signo, syscall(SYS_rt_sigtimedwait, &set,
+						   &plain[i], &none, 8));
+		/* that is all that it was */
+		for (k = 0; k < 40; k++)
+			CHECK_EQ(((uint8_t *)&want[i])[k], ((uint8_t *)&plain[i])[k]);
+	}
+	for (i = 0; i < nr; i++)
+		CHECK_EQ(0, syscall(SYS_rt_sigqueueinfo, getpid(),
+				    want[i].si_signo, &want[i]));
+	subject_point();
+	for (i = 0; i < nr; i++) {
+		sigemptyset(&set);
+		sigaddset(&set, want[i].si_signo);
+		memset(&seen, 0x5a, sizeof(seen));
+		if (syscall(SYS_rt_sigtimedwait, &set, &seen, &none, 8) !=
+		    want[i].si_signo)
+			subject_fail(__FILE__, __LINE__, "no signal %d",
+				     want[i].si_signo);
+		if (memcmp(&plain[i], &seen, sizeof(seen)))
+			subject_fail(__FILE__, __LINE__, "signal %d, code %d",
+				     want[i].si_signo, want[i].si_code);
+	}
+}
+
 SUBJECT(pending_threads)
 {
 	pthread_t thread;
@@ -544,6 +670,7 @@ CKPT_ROUNDTRIP(signals, actions);
 CKPT_ROUNDTRIP(signals, reset_hand);
 CKPT_ROUNDTRIP(signals, masks);
 CKPT_ROUNDTRIP(signals, pending);
+CKPT_ROUNDTRIP(signals, layouts);
 CKPT_ROUNDTRIP(signals, pending_threads);
 CKPT_ROUNDTRIP(signals, pending_handled);
 CKPT_ROUNDTRIP(signals, pending_sigchld);
