@@ -9,7 +9,8 @@ export CONFIG
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
-VERBS := help deps kernel tools demo check check-programs test vm lint bisect \
+VERBS := help deps kernel tools demo check check-programs check-races \
+	 check-chain test vm lint bisect \
 	 apply export agree post docs clean distclean
 .PHONY: $(VERBS)
 
@@ -31,6 +32,17 @@ check: deps ## build all and run every selftest in the test machine
 check-programs: deps ## checkpoint and restart unmodified Debian programs
 	@scripts/build
 	@scripts/check-programs
+
+MINUTES ?= 10
+check-races: deps ## races for MINUTES=10 each (CONFIG=debug finds most)
+	@scripts/build
+	@scripts/test --env CKPT_RACE_SECONDS=$$(($(MINUTES) * 60)) \
+		--timeout $$(($(MINUTES) * 60 * 40 + 3600)) races
+
+ROUNDS ?= 100
+check-chain: deps ## one job, checkpointed and restarted ROUNDS=100 times in turn
+	@scripts/build
+	@scripts/test --env CKPT_ROUNDS=$(ROUNDS) --timeout $$(($(ROUNDS) * 30 + 300)) chain
 
 kernel: deps ## unpack, patch and build the kernel (and its user space headers)
 	@scripts/build kernel
