@@ -219,7 +219,6 @@ int show_maps(const struct image *img, bool json, FILE *out);
 int show_stats(const struct image *img, bool json, FILE *out);
 int show_verify(const struct image *img, bool json, FILE *out);
 int show_externals(const struct image *img, bool json, FILE *out);
-int show_diff(struct image *a, struct image *b, bool json, FILE *out);
 int show_diff(struct image *a, struct image *b, bool but_time, bool json,
 	      FILE *out);
 

@@ -167,7 +167,6 @@ static void put_files(struct builder *b, unsigned int how)
 		.kind = CKPT_FILE_EXTERNAL, .f_flags = 2, .mode = 020620, .low_fd = 0,
 	}, "tty");
 	DATA(b, PIPE, 3, pipe, &in_pipe, sizeof(in_pipe.buf) + sizeof(pipe_data));
-	DATA(b, PIPE, 3, pipe, &in_pipe, sizeof(in_pipe));
 	put_file(b, 4, (struct ckpt_file){
 		.kind = CKPT_FILE_PIPE, .f_flags = 1, .inode = 3, .low_fd = 1,
 	}, NULL);

@@ -173,10 +173,8 @@ static void parse_options(struct options *opt, int argc, char **argv)
 {
 	enum {
 		OPT_PIDFILE = 256, OPT_PIDNS, OPT_CGROUP, OPT_INHERIT, OPT_RELOCATE,
-		OPT_NO_INHERIT, OPT_CHANGED, OPT_STOPPED, OPT_VERSION
-		OPT_PIDFILE = 256, OPT_PIDNS, OPT_CGROUP, OPT_INHERIT,
-		OPT_NO_INHERIT, OPT_CHANGED, OPT_STOPPED, OPT_TIMENS,
-		OPT_LSM_LABEL, OPT_VERSION
+		OPT_NO_INHERIT, OPT_CHANGED, OPT_STOPPED, OPT_TIMENS, OPT_LSM_LABEL,
+		OPT_VERSION
 	};
 	static const struct option longs[] = {
 		{ "input", required_argument, NULL, 'i' },
