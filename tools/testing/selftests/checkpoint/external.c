@@ -1303,7 +1303,7 @@ TEST_F_TIMEOUT(leaks, tables, CKPT_TIMEOUT)
 TEST_F_TIMEOUT(leaks, objects, CKPT_TIMEOUT)
 {
 	static const char * const words[] = {
-		"that is also used outside of the target",
+		"outside of the target",
 		"an eventfd that is also used", "an epoll instance that is also used",
 		"memory shared with a task outside of the target",
 		"is also open outside of the target", "is also used outside of the target",
