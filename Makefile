@@ -11,6 +11,7 @@ export CONFIG
 
 VERBS := help deps kernel tools demo check check-programs check-races \
 	 check-chain test vm lint bisect \
+VERBS := help deps kernel tools demo check check-programs check-random test vm lint bisect \
 	 apply export agree post docs clean distclean
 .PHONY: $(VERBS)
 
@@ -43,6 +44,9 @@ ROUNDS ?= 100
 check-chain: deps ## one job, checkpointed and restarted ROUNDS=100 times in turn
 	@scripts/build
 	@scripts/test --env CKPT_ROUNDS=$(ROUNDS) --timeout $$(($(ROUNDS) * 30 + 300)) chain
+check-random: deps ## checkpoint random trees of tasks [SEEDS=500, or SEED=N for one]
+	@scripts/build
+	@scripts/check-random
 
 kernel: deps ## unpack, patch and build the kernel (and its user space headers)
 	@scripts/build kernel
