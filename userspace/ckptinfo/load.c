@@ -209,6 +209,12 @@ const char *file_kind(__u32 kind)
 		return "inotify";
 	case CKPT_FILE_MQUEUE:
 		return "mqueue";
+	case CKPT_FILE_AIO:
+		return "aio ring";
+	case CKPT_FILE_IO_URING:
+		return "io_uring";
+	case CKPT_FILE_KERNFS:
+		return "attribute";
 	case CKPT_FILE_NS:
 		return "namespace";
 	case CKPT_FILE_PROC:
@@ -302,6 +308,8 @@ static bool behind_file(__u32 type)
 	case CKPT_REC_NETLINK:
 	case CKPT_REC_INOTIFY:
 	case CKPT_REC_MQUEUE:
+	case CKPT_REC_AIO:
+	case CKPT_REC_IO_URING:
 		return true;
 	default:
 		return false;
@@ -731,6 +739,7 @@ static const __u32 part_of[NR_COUNTS][2] = {
 	[CKPT_REC_INOTIFY_WATCH] = { CKPT_REC_INOTIFY },
 	[CKPT_REC_INOTIFY_EVENT] = { CKPT_REC_INOTIFY },
 	[CKPT_REC_MQUEUE_MSG]	= { CKPT_REC_MQUEUE },
+	[CKPT_REC_AIO_CTX]	= { CKPT_REC_MM },
 };
 
 static void add_part(struct loader *ld, struct rec *rec)

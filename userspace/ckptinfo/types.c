@@ -434,6 +434,27 @@ static const struct field mqueue_msg[] = {
 	U(ckpt_mqueue_msg, priority), ZERO(ckpt_mqueue_msg, reserved), { }
 };
 
+static const struct field aio[] = {
+	U(ckpt_aio, nr_pages), U(ckpt_aio, max_reqs), U(ckpt_aio, tail),
+	U(ckpt_aio, completed), ZERO(ckpt_aio, reserved), { }
+};
+
+static const struct field aio_ctx[] = {
+	X(ckpt_aio_ctx, addr), REF(ckpt_aio_ctx, ring, AIO), U(ckpt_aio_ctx, id), { }
+};
+
+static const struct field io_uring[] = {
+	X(ckpt_io_uring, flags), U(ckpt_io_uring, sq_entries),
+	U(ckpt_io_uring, cq_entries), U(ckpt_io_uring, sq_head),
+	U(ckpt_io_uring, cq_tail), U(ckpt_io_uring, cq_extra),
+	X(ckpt_io_uring, state), S(ckpt_io_uring, clockid),
+	REF(ckpt_io_uring, submitter, PID), ZERO(ckpt_io_uring, reserved), { }
+};
+
+static const struct field io_uring_fd[] = {
+	U(ckpt_io_uring_fd, slot), REF(ckpt_io_uring_fd, file, FILE), { }
+};
+
 static const struct field pty[] = {
 	U(ckpt_pty, index), X(ckpt_pty, flags), O(ckpt_pty, f_flags),
 	O(ckpt_pty, mode), U(ckpt_pty, uid), U(ckpt_pty, gid),
@@ -503,6 +524,12 @@ static const struct type types[] = {
 	[CKPT_REC_INOTIFY_EVENT] = { inotify_event_, DATA_STRINGS, NULL, 0 },
 	[CKPT_REC_MQUEUE]	= { mqueue, DATA_STRINGS, NULL, 0 },
 	[CKPT_REC_MQUEUE_MSG]	= { mqueue_msg, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_AIO]		= { aio, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_AIO_CTX]	= { .fields = aio_ctx },
+	[CKPT_REC_IO_URING]	= { io_uring, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_IO_URING_FDS]	= {
+		none, DATA_ARRAY, io_uring_fd, sizeof(struct ckpt_io_uring_fd)
+	},
 	[CKPT_REC_PTY]		= { pty, DATA_STRINGS, NULL, 0 },
 	[CKPT_REC_PTY_SIDE]	= { pty_side, DATA_BYTES, NULL, 0 },
 	[CKPT_REC_CTTY]		= { .fields = ctty },

@@ -99,6 +99,10 @@ static const struct {
 	[CKPT_REC_INOTIFY_EVENT] = { "INOTIFY_EVENT", sizeof(struct ckpt_inotify_event) },
 	[CKPT_REC_MQUEUE]	= { "MQUEUE", sizeof(struct ckpt_mqueue) },
 	[CKPT_REC_MQUEUE_MSG]	= { "MQUEUE_MSG", sizeof(struct ckpt_mqueue_msg) },
+	[CKPT_REC_AIO]		= { "AIO", sizeof(struct ckpt_aio) },
+	[CKPT_REC_AIO_CTX]	= { "AIO_CTX", sizeof(struct ckpt_aio_ctx) },
+	[CKPT_REC_IO_URING]	= { "IO_URING", sizeof(struct ckpt_io_uring) },
+	[CKPT_REC_IO_URING_FDS]	= { "IO_URING_FDS", 0 },
 	[CKPT_REC_PTY]		= { "PTY", sizeof(struct ckpt_pty) },
 	[CKPT_REC_PTY_SIDE]	= { "PTY_SIDE", sizeof(struct ckpt_pty_side) },
 	[CKPT_REC_CTTY]		= { "CTTY", sizeof(struct ckpt_ctty) },
@@ -148,6 +152,8 @@ bool ckpt_record_is_object(__u32 type)
 	case CKPT_REC_NETLINK:
 	case CKPT_REC_INOTIFY:
 	case CKPT_REC_MQUEUE:
+	case CKPT_REC_AIO:
+	case CKPT_REC_IO_URING:
 	case CKPT_REC_SIGHAND:
 	case CKPT_REC_SECCOMP_FILTER:
 	case CKPT_REC_SEM_UNDO:

@@ -7,7 +7,9 @@
 #define _GNU_SOURCE
 #include <elf.h>
 #include <limits.h>
+#include <linux/aio_abi.h>
 #include <linux/filter.h>
+#include <linux/io_uring.h>
 #include <linux/landlock.h>
 #include <linux/netlink.h>
 #include <linux/prctl.h>
@@ -335,6 +337,48 @@ static void add_queues(void)
 	CHECK_EQ(0, mq_notify(mq, &event));
 }
 
+/* Two contexts with an event each, one of which is full up to its end. */
+static void add_aio(void)
+{
+	static char buf[4];
+	struct iocb iocb = {
+		.aio_lio_opcode = IOCB_CMD_PREAD,
+		.aio_fildes = open("/dev/zero", O_RDONLY),
+		.aio_buf = (uintptr_t)buf,
+		.aio_nbytes = sizeof(buf),
+	}, *iocbs = &iocb;
+	aio_context_t ctx;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		ctx = 0;
+		CHECK_EQ(0, syscall(SYS_io_setup, 4, &ctx));
+		CHECK_EQ(1, syscall(SYS_io_submit, ctx, 1, &iocbs));
+	}
+}
+
+/* A ring that one thread may use, registered, and mapped. */
+static void add_ring(void)
+{
+	struct io_uring_params p = { .flags = IORING_SETUP_SINGLE_ISSUER };
+	struct io_uring_rsrc_update up = { .offset = 2 };
+
+	up.data = syscall(SYS_io_uring_setup, 8, &p);
+	CHECK((int)up.data >= 0);
+	CHECK_EQ(1, syscall(SYS_io_uring_register, (int)up.data, IORING_REGISTER_RING_FDS,
+			    &up, 1));
+	CHECK(MAP_FAILED != mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED,
+				 (int)up.data, IORING_OFF_SQ_RING));
+}
+
+static long aio_nr(void)
+{
+	char text[32] = "";
+
+	ckpt_slurp("/proc/sys/fs/aio-nr", text, sizeof(text));
+	return atol(text);
+}
+
 /* A terminal of its own, with lines that were not read. */
 static void add_terminal(void)
 {
@@ -380,6 +424,8 @@ SUBJECT(rich)
 	add_sockets(add_events(&set), fds[0]);
 	add_inet();
 	add_queues();
+	add_aio();
+	add_ring();
 	add_terminal();
 	CHECK_EQ(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	add_filter();
@@ -469,6 +515,28 @@ static bool is_image_error(long err)
 		return true;
 	}
 	return false;
+}
+
+/* Which FILE is the first of a kind, and which VMA has it? */
+static int file_of(struct image *im, uint32_t kind)
+{
+	int i, nr;
+
+	for (i = 0; (nr = find(im, CKPT_REC_FILE, i)) >= 0; i++)
+		if (((struct ckpt_file *)body(record(im, nr)))->kind == kind)
+			return i;
+	return -1;
+}
+
+static int vma_of(struct image *im, uint32_t kind)
+{
+	uint32_t file = record(im, find(im, CKPT_REC_FILE, file_of(im, kind)))->objref;
+	int i, nr;
+
+	for (i = 0; (nr = find(im, CKPT_REC_VMA, i)) >= 0; i++)
+		if (((struct ckpt_vma *)body(record(im, nr)))->file == file)
+			return i;
+	return -1;
 }
 
 /* What an edit may lead to, other than success. */
@@ -1932,6 +2000,119 @@ TEST_F_TIMEOUT(image, queues, CKPT_TIMEOUT)
 #undef P
 #undef W
 #undef N
+}
+
+TEST_F_TIMEOUT(image, aio, CKPT_TIMEOUT)
+{
+	long nr = aio_nr();
+
+	if (strcmp(variant->subject, "rich"))
+		return;
+#define R(edit)	EXPECT_BAD(CKPT_REC_AIO, 0, struct ckpt_aio, body, edit)
+#define C(edit)	EXPECT_BAD(CKPT_REC_AIO_CTX, 1, struct ckpt_aio_ctx, body, edit)
+#define V(edit)								\
+	EXPECT_BAD(CKPT_REC_FILE, file_of(&self->image, CKPT_FILE_AIO),	\
+		   struct ckpt_file, body, edit)
+	R(p->nr_pages = 0);
+	R(p->nr_pages = ~0U);
+	R(p->nr_pages = 1U << 31);
+	R(p->max_reqs = 0);
+	R(p->max_reqs = ~0U);
+	R(p->max_reqs = 1U << 31);
+	R(p->max_reqs = 4096 / 32);
+	R(p->tail = 4096 / 32);
+	R(p->tail = ~0U);
+	R(p->completed = 4096 / 32);
+	R(p->completed = ~0U);
+	R(p->reserved[0] = 1);
+	R(p->reserved[1] = 1);
+	R(memset(p, 0, sizeof(*p)));
+	R(rec->objref = 0);
+	C(p->addr = 0);
+	C(p->addr++);
+	C(p->addr = ~0ULL << 12);
+	C(p->addr = 1ULL << 47);
+	C(p->id = 0);
+	C(p->id = ~0U);
+	C(p->id = 1U << 20);
+	C(p->ring = 0);
+	C(p->ring--);
+	C(p->ring = ~0U);
+	/* one ring for both */
+	C(p->ring = ((struct ckpt_aio_ctx *)
+		     body(record(&self->image, find(&self->image, CKPT_REC_AIO_CTX, 0))))->ring);
+	C(rec->objref = 0);
+	C(rec->objref++);
+	V(p->inode = 0);
+	V(p->inode--);
+	V(p->f_flags = O_RDONLY);
+	V(p->kind = CKPT_FILE_EVENTFD);
+	EXPECT_EDIT(-EAGAIN, CKPT_REC_AIO, 0, struct ckpt_aio, body, p->nr_pages = 1U << 16);
+	/* it would be no descriptor, nor a private mapping */
+	EXPECT_BAD(CKPT_REC_FILES, 0, struct ckpt_fd, data,
+		   p[3].file = record(&self->image, find(&self->image, CKPT_REC_FILE,
+							 file_of(&self->image, CKPT_FILE_AIO)))->objref);
+	EXPECT_BAD(CKPT_REC_VMA, vma_of(&self->image, CKPT_FILE_AIO), struct ckpt_vma, body,
+		   p->flags &= ~(CKPT_VM_SHARED | CKPT_VM_MAYSHARE));
+#undef V
+#undef C
+#undef R
+	/* what failed has given back what it had */
+	EXPECT_EQ(nr, aio_nr());
+}
+
+TEST_F_TIMEOUT(image, io_uring, CKPT_TIMEOUT)
+{
+	if (strcmp(variant->subject, "rich"))
+		return;
+#define R(edit)	EXPECT_BAD(CKPT_REC_IO_URING, 0, struct ckpt_io_uring, body, edit)
+#define F(edit)	EXPECT_BAD(CKPT_REC_IO_URING_FDS, 0, struct ckpt_io_uring_fd, data, edit)
+#define V(edit)								\
+	EXPECT_BAD(CKPT_REC_VMA, vma_of(&self->image, CKPT_FILE_IO_URING),	\
+		   struct ckpt_vma, body, edit)
+	R(p->flags = ~0U);
+	R(p->flags |= IORING_SETUP_IOPOLL);
+	R(p->flags |= IORING_SETUP_SQPOLL);
+	R(p->flags |= IORING_SETUP_NO_MMAP);
+	R(p->flags |= IORING_SETUP_NO_MMAP | IORING_SETUP_REGISTERED_FD_ONLY);
+	R(p->flags |= IORING_SETUP_TASKRUN_FLAG);
+	R(p->flags = 0);
+	R(p->flags = IORING_SETUP_DEFER_TASKRUN; p->submitter = 0);
+	R(p->flags |= IORING_SETUP_R_DISABLED);
+	R(p->sq_entries = 0);
+	R(p->sq_entries = 7);
+	R(p->sq_entries = 32);
+	R(p->sq_entries = p->cq_entries = 65536);
+	R(p->cq_entries = 0);
+	R(p->cq_entries = 17);
+	R(p->cq_entries = 1U << 17);
+	R(p->cq_entries = ~0U);
+	R(p->state = ~0U);
+	R(p->clockid = CLOCK_REALTIME);
+	R(p->clockid = -1);
+	R(p->submitter = 0);
+	R(p->submitter = ~0U);
+	R(p->submitter = 1);
+	R(p->reserved = 1);
+	R(rec->objref = 0);
+	F(p->slot = 16);
+	F(p->slot = ~0U);
+	F(p->file = 0);
+	F(p->file = 1);
+	F(p->file--);
+	F(rec->data_len = 4);
+	V(p->flags &= ~CKPT_VM_MIXEDMAP);
+	V(p->flags &= ~(CKPT_VM_SHARED | CKPT_VM_MAYSHARE));
+	V(p->pgoff = ~0ULL << 12);
+	EXPECT_BAD(CKPT_REC_FILE, file_of(&self->image, CKPT_FILE_IO_URING),
+		   struct ckpt_file, body, p->f_flags = O_RDONLY);
+	EXPECT_BAD(CKPT_REC_FILE, file_of(&self->image, CKPT_FILE_IO_URING),
+		   struct ckpt_file, body, p->inode--);
+	/* others are not mapped like this */
+	EXPECT_BAD(CKPT_REC_VMA, 0, struct ckpt_vma, body, p->flags |= CKPT_VM_MIXEDMAP);
+#undef V
+#undef F
+#undef R
 }
 
 TEST_F_TIMEOUT(image, terminals, CKPT_TIMEOUT)

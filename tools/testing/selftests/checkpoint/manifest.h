@@ -185,7 +185,7 @@ static const struct manifest_member task_struct_members[] = {
 	{ "last_switch_time", PER_BOOT, "hung task detection" },
 	{ "fs", SAVED, "TASK_OBJS, FS" },
 	{ "files", SAVED, "TASK_OBJS, FILES" },
-	{ "io_uring", UNSET, "ckpt_has_io_uring()" },
+	{ "io_uring", SAVED, "IO_URING, IO_URING_FDS" },
 	{ "nsproxy", PER_BOOT, "the caller's; ckpt_namespaces() refuses several" },
 
 	/* signals */
@@ -555,7 +555,7 @@ static const struct manifest_member mm_struct_members[] = {
 	{ "context", DERIVED, "see mm_context_t" },
 	{ "flags", SAVED, "MM, ckpt_mmf_saved[]; ckpt_mm_survey() refuses the rest" },
 	{ "ioctx_lock", PER_BOOT, "lock" },
-	{ "ioctx_table", UNSET, "ckpt_mm_survey()" },
+	{ "ioctx_table", SAVED, "AIO_CTX" },
 	{ "owner", DERIVED, "the task that made it" },
 	{ "user_ns", PER_BOOT, "the caller's" },
 	{ "exe_file", SAVED, "MM" },

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <linux/nsfs.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 
@@ -180,6 +181,105 @@ SUBJECT(directories)
 	CHECK(has_entry(fds, buf));
 }
 
+static short changed(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLPRI };
+
+	CHECK(poll(&p, 1, 0) >= 0);
+	return p.revents;
+}
+
+/* As those who mount, or show what is mounted, hold them open. */
+SUBJECT(mounts)
+{
+	static const char * const lists[] = { "mounts", "mountinfo", "mountstats" };
+	int fresh[3], ended[3], i;
+	off_t end[3];
+	char path[64];
+
+	for (i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "/proc/self/%s", lists[i]);
+		fresh[i] = open(path, O_RDONLY | O_CLOEXEC);
+		CHECK(fresh[i] >= 0);
+		ended[i] = open_ro(path);
+		end[i] = read_all(ended[i]);
+		CHECK(end[i] > 0);
+		CHECK(i == 2 || !changed(ended[i]));
+	}
+	subject_point();
+	for (i = 0; i < 3; i++) {
+		CHECK_EQ(FD_CLOEXEC, fcntl(fresh[i], F_GETFD));
+		CHECK_EQ(0, tell(fresh[i]));
+		CHECK(read_all(fresh[i]) > 0);
+		CHECK(strstr(text, "proc"));
+		/* at its end it stays, and who waits is told at most once */
+		CHECK_EQ(end[i], tell(ended[i]));
+		CHECK_EQ(0, read(ended[i], text, sizeof(text)));
+		if (i < 2) {
+			changed(ended[i]);
+			CHECK_EQ(0, changed(ended[i]));
+		}
+		CHECK_EQ(0, lseek(ended[i], 0, SEEK_SET));
+		CHECK(read_all(ended[i]) > 0);
+		CHECK(strstr(text, "proc"));
+	}
+}
+
+#define THP	"/sys/kernel/mm/transparent_hugepage/enabled"
+
+/* A file of the cgroup that the subject is in. */
+static const char *cgroup_file(const char *name)
+{
+	static char path[512];
+	char buf[256], *own;
+
+	CHECK(ckpt_slurp("/proc/self/cgroup", buf, sizeof(buf)) > 0);
+	own = strstr(buf, "0::");
+	CHECK(own);
+	own[strcspn(own, "\n")] = 0;
+	snprintf(path, sizeof(path), "/sys/fs/cgroup%s/%s", own + 3, name);
+	return path;
+}
+
+/* Read again and again, from the beginning without a seek, or to the end. */
+SUBJECT(attributes)
+{
+	char want[256], is[256];
+	int fds[2][3], i;
+	off_t end[2];
+	ssize_t n;
+
+	for (i = 0; i < 3; i++) {
+		fds[0][i] = open_ro(THP);
+		fds[1][i] = open_ro(cgroup_file("cgroup.events"));
+	}
+	n = pread(fds[0][1], want, sizeof(want), 0);
+	CHECK(n > 0);
+	CHECK(pread(fds[1][1], is, sizeof(is), 0) > 0);
+	for (i = 0; i < 2; i++) {
+		end[i] = read_all(fds[i][2]);
+		CHECK(end[i] > 0);
+	}
+	subject_point();
+	CHECK_EQ(n, pread(fds[0][1], is, sizeof(is), 0));
+	CHECK_MEM(want, is, n);
+	CHECK_EQ(n, read_all(fds[0][0]));
+	CHECK_MEM(want, text, n);
+	CHECK(read_all(fds[1][0]) > 0);
+	CHECK(strstr(text, "populated "));
+	CHECK_EQ(0, tell(fds[1][1]));
+	CHECK(read_all(fds[1][1]) > 0);
+	CHECK(strstr(text, "populated "));
+	for (i = 0; i < 2; i++) {
+		CHECK_EQ(O_RDONLY, fcntl(fds[i][2], F_GETFL) & O_ACCMODE);
+		CHECK_EQ(end[i], tell(fds[i][2]));
+		CHECK_EQ(0, read(fds[i][2], text, sizeof(text)));
+		CHECK_EQ(0, lseek(fds[i][2], 0, SEEK_SET));
+		CHECK(read_all(fds[i][2]) > 0);
+	}
+	CHECK(strstr(text, "populated "));
+}
+
 static const struct {
 	const char *name;
 	int type;
@@ -220,6 +320,8 @@ CKPT_VARIANTS(procfiles);
 CKPT_ROUNDTRIP(procfiles, machine);
 CKPT_ROUNDTRIP(procfiles, tasks);
 CKPT_ROUNDTRIP(procfiles, directories);
+CKPT_ROUNDTRIP(procfiles, mounts);
+CKPT_ROUNDTRIP(procfiles, attributes);
 CKPT_ROUNDTRIP(procfiles, namespaces);
 
 /* ---- refused ---- */
@@ -256,11 +358,29 @@ static int other_namespace(void)
 	return fd;
 }
 
+/* Of below another root directory. */
+static int other_mounts(void)
+{
+	int was = open_ro("/"), fd;
+
+	CHECK_EQ(0, chroot("/proc"));
+	fd = open_ro("/self/mountinfo");
+	CHECK_EQ(0, fchdir(was));
+	CHECK_EQ(0, chroot("."));
+	close(was);
+	return fd;
+}
+
 REFUSED_SUBJECT(in_part, open_part("/proc/meminfo"))
+REFUSED_SUBJECT(mounts_in_part, open_part("/proc/self/mountinfo"))
+REFUSED_SUBJECT(other_mounts, other_mounts())
 REFUSED_SUBJECT(memory, open("/proc/self/maps", O_RDONLY))
 REFUSED_SUBJECT(unknown, open("/proc/kmsg", O_RDONLY | O_NONBLOCK))
 REFUSED_SUBJECT(sysctl, open("/proc/sys/kernel/pid_max", O_RDONLY))
-REFUSED_SUBJECT(attribute, open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY))
+REFUSED_SUBJECT(attribute, open(THP, O_RDWR))
+REFUSED_SUBJECT(attribute_part, open_part(THP))
+REFUSED_SUBJECT(attribute_binary, open("/sys/kernel/notes", O_RDONLY))
+REFUSED_SUBJECT(attribute_tasks, open_part(cgroup_file("cgroup.procs")))
 REFUSED_SUBJECT(other_task, open("/proc/1/status", O_RDONLY))
 REFUSED_SUBJECT(namespace, other_namespace())
 
@@ -273,10 +393,15 @@ CKPT_FIXTURE(refused);
 	}
 
 REFUSED(in_part, "read in part")
+REFUSED(mounts_in_part, "read in part")
+REFUSED(other_mounts, "another mount namespace or root directory")
 REFUSED(memory, "is not supported")
 REFUSED(unknown, "not among the supported files of /proc")
 REFUSED(sysctl, "is not supported")
-REFUSED(attribute, "is not supported")
+REFUSED(attribute, "is an attribute that is open for writing")
+REFUSED(attribute_part, "is an attribute that was read in part")
+REFUSED(attribute_binary, "is more than an attribute")
+REFUSED(attribute_tasks, "is more than an attribute")
 REFUSED(other_task, "a task outside of the target")
 REFUSED(namespace, "not the caller's")
 

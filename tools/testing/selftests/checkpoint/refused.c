@@ -25,6 +25,7 @@
 #include <linux/sched.h>
 #include <linux/user_events.h>
 #include <linux/userfaultfd.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/auxv.h>
@@ -1141,13 +1142,17 @@ static int ring(void)
 	return syscall(SYS_io_uring_setup, 4, &params);
 }
 
-/* By its descriptor, and without. */
-SUBJECT(io_uring_fd)
+/* Somebody outside has it, and we do, or have no more. */
+SUBJECT(io_uring_shared)
 {
-	CHECK_EQ(5, dup2(ring(), 5));
-	close(3);
+	int fd = ring();
+
+	CHECK(fd >= 0);
+	if (!fork_outside(0))
+		outside_waits();
+	subject_wait("outside");
 	point();
-	CHECK_EQ(0, fcntl(5, F_GETFD));
+	CHECK_EQ(0, fcntl(fd, F_GETFD) & ~FD_CLOEXEC);
 }
 
 SUBJECT(io_uring_given)
@@ -1290,11 +1295,11 @@ TEST_F_TIMEOUT(refused, io_uring, CKPT_TIMEOUT)
 {
 	if (!has_io_uring())
 		SKIP(return, "no io_uring");
-	EXPECT_EQ(0, refused("io_uring_fd", "io_uring", ALL));
-	EXPECT_EQ(0, refused("io_uring_given", "io_uring: not supported", ALL));
-	EXPECT_EQ(0, refused("io_uring_read", "io_uring", ALL | MORE));
-	EXPECT_EQ(0, refused("io_uring_worker", "is a kernel thread", ALL | MORE));
-	EXPECT_EQ(0, refused("io_uring_thread", "is a kernel thread", ALL | MORE));
+	EXPECT_EQ(0, refused("io_uring_shared", "also used outside of the target", ALL));
+	EXPECT_EQ(0, refused("io_uring_given", "has given to others", ALL));
+	EXPECT_EQ(0, refused("io_uring_read", "requests are in flight", ALL | MORE));
+	EXPECT_EQ(0, refused("io_uring_worker", "requests are in flight", ALL | MORE));
+	EXPECT_EQ(0, refused("io_uring_thread", "IORING_SETUP_SQPOLL", ALL));
 }
 
 /* ---- futexes, timers, sleeps ------------------------------------------- */
@@ -1536,6 +1541,38 @@ SUBJECT(uffd_given)
 	CHECK_EQ(7, *p);
 }
 
+static void *touch(void *page)
+{
+	return (void *)(long)*(volatile char *)page;
+}
+
+/* A thread waits for a page, and nobody was told of it yet. */
+SUBJECT(uffd_waiting)
+{
+	char *p = map_page(MAP_PRIVATE), *from = map_page(MAP_PRIVATE);
+	int fd = uffd_register(p, 4096);
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)p, .src = (uintptr_t)from, .len = 4096,
+	};
+	struct pollfd poller = { .fd = fd, .events = POLLIN };
+	struct uffd_msg msg;
+	pthread_t thread;
+	void *ret;
+
+	CHECK(fd >= 0);
+	CHECK_EQ(0, fcntl(fd, F_SETFL, O_NONBLOCK));
+	*from = 7;
+	CHECK_EQ(0, pthread_create(&thread, NULL, touch, p));
+	CHECK_EQ(1, poll(&poller, 1, -1));
+	point();
+	CHECK_EQ(1, poll(&poller, 1, -1));
+	CHECK_EQ(sizeof(msg), read(fd, &msg, sizeof(msg)));
+	CHECK_EQ(UFFD_EVENT_PAGEFAULT, msg.event);
+	CHECK_EQ(0, ioctl(fd, UFFDIO_COPY, &copy));
+	CHECK_EQ(0, pthread_join(thread, &ret));
+	CHECK_EQ(7, (long)ret);
+}
+
 TEST_F_TIMEOUT(refused, userfaultfd, CKPT_TIMEOUT)
 {
 	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
@@ -1545,6 +1582,7 @@ TEST_F_TIMEOUT(refused, userfaultfd, CKPT_TIMEOUT)
 	close(fd);
 	EXPECT_EQ(0, refused("uffd_fd", "userfaultfd", ALL));
 	EXPECT_EQ(0, refused("uffd_given", ": userfaultfd", ALL));
+	EXPECT_EQ(0, refused("uffd_waiting", "userfaultfd", ALL | MORE));
 }
 
 static int new_secret(void)
@@ -1626,34 +1664,29 @@ TEST_F_TIMEOUT(refused, merge_all, CKPT_TIMEOUT)
 			     ALL));
 }
 
-static long new_aio(aio_context_t *ctx)
+/* Somebody outside has the ring mapped. */
+SUBJECT(aio_outside)
 {
-	*ctx = 0;
-	return syscall(SYS_io_setup, 4, ctx);
-}
+	aio_context_t ctx = 0;
 
-SUBJECT(aio)
-{
-	aio_context_t ctx;
-
-	CHECK_EQ(0, new_aio(&ctx));
+	CHECK_EQ(0, syscall(SYS_io_setup, 4, &ctx));
+	if (!fork_outside(0))
+		outside_waits();
+	subject_wait("outside");
 	point();
 	CHECK_EQ(0, syscall(SYS_io_destroy, ctx));
 }
 
-static bool has_aio(void)
-{
-	aio_context_t ctx;
-
-	return !new_aio(&ctx) && !syscall(SYS_io_destroy, ctx);
-}
-
-/* the ring is memory with a file of its own kind */
 TEST_F_TIMEOUT(refused, aio, CKPT_TIMEOUT)
 {
-	if (!has_aio())
+	aio_context_t ctx = 0;
+
+	if (syscall(SYS_io_setup, 4, &ctx))
 		SKIP(return, "not in this kernel or machine");
-	ASSERT_EQ(0, refused("aio", "asynchronous I/O (io_setup)", ALL | MORE));
+	syscall(SYS_io_destroy, ctx);
+	ASSERT_EQ(0, refused("aio_outside",
+			     "a ring of asynchronous I/O that a task outside has mapped",
+			     ALL));
 }
 
 static int *map_device(void)
