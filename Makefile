@@ -10,8 +10,7 @@ export CONFIG
 .NOTPARALLEL:
 
 VERBS := help deps kernel tools demo check check-programs check-races \
-	 check-chain test vm lint bisect \
-VERBS := help deps kernel tools demo check check-programs check-random test vm lint bisect \
+	 check-chain check-random test vm lint bisect \
 	 apply export agree post docs clean distclean
 .PHONY: $(VERBS)
 
@@ -44,6 +43,7 @@ ROUNDS ?= 100
 check-chain: deps ## one job, checkpointed and restarted ROUNDS=100 times in turn
 	@scripts/build
 	@scripts/test --env CKPT_ROUNDS=$(ROUNDS) --timeout $$(($(ROUNDS) * 30 + 300)) chain
+
 check-random: deps ## checkpoint random trees of tasks [SEEDS=500, or SEED=N for one]
 	@scripts/build
 	@scripts/check-random
