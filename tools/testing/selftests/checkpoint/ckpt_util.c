@@ -748,7 +748,8 @@ long ckpt_restart(struct ckpt_run *run)
 int ckpt_cleanup(struct ckpt_run *run)
 {
 	char path[PATH_MAX], text[4096];
-	int status, ret = 0;
+	int status, i, ret = 0;
+	ssize_t len;
 
 	if (run->pid > 0) {
 		if (!run->same_session)
@@ -758,7 +759,11 @@ int ckpt_cleanup(struct ckpt_run *run)
 	}
 	if (run->cgroup_fd >= 0) {
 		snprintf(path, sizeof(path), "%s/cgroup.procs", run->cgroup);
-		if (ckpt_slurp(path, text, sizeof(text)) > 0) {
+		/* Who was told to end, or let go by a tracer, may take a moment. */
+		for (i = 0; (len = ckpt_slurp(path, text, sizeof(text))) > 0 &&
+		     run->pid <= 0 && i < 2000; i++)
+			ckpt_sleep_ms(1);
+		if (len > 0) {
 			if (run->pid <= 0) {
 				ckpt_msg("tasks left behind: %s", text);
 				ret = -EBUSY;

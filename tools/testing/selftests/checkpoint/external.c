@@ -39,7 +39,7 @@ static void hear(int fd, const char *want)
 /* To and from whoever is at the other end of what was handed in. */
 SUBJECT(talks)
 {
-	int other = dup(SUBJECT_FD);
+	int other = fcntl(SUBJECT_FD, F_DUPFD, SUBJECT_FD + 1);
 
 	CHECK(other >= 0);
 	say(SUBJECT_FD, "before");
