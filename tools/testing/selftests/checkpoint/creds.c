@@ -589,6 +589,31 @@ SUBJECT(plain)
 	subject_join(pid);
 }
 
+/* Files in the image, of a user that may not write to them and keep these bits. */
+SUBJECT(set_user_id)
+{
+	int fds[2] = {
+		memfd_create("set-user-ID", 0),
+		subject_open("f/set-user-ID", O_CREAT | O_RDWR),
+	};
+	struct stat st;
+	char c;
+	int i;
+
+	CHECK_EQ(0, unlink(subject_path("f/set-user-ID")));
+	for (i = 0; i < 2; i++) {
+		CHECK_EQ(1, write(fds[i], "x", 1));
+		CHECK_EQ(0, fchmod(fds[i], 06755));
+	}
+	subject_point();
+	for (i = 0; i < 2; i++) {
+		CHECK_EQ(0, fstat(fds[i], &st));
+		CHECK_EQ(S_IFREG | 06755, st.st_mode);
+		CHECK_EQ(1, pread(fds[i], &c, 1, 0));
+		CHECK_EQ('x', c);
+	}
+}
+
 static void write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -601,7 +626,7 @@ static void write_file(const char *path, const char *text)
 CKPT_FIXTURE(unprivileged);
 
 /* In user and pid namespaces of their own, ordinary users can do all of it. */
-TEST_F_TIMEOUT(unprivileged, own_namespaces, CKPT_TIMEOUT)
+static void in_own_namespaces(struct __test_metadata *_metadata, const char *subject)
 {
 	int status, ret;
 	pid_t pid;
@@ -622,7 +647,7 @@ TEST_F_TIMEOUT(unprivileged, own_namespaces, CKPT_TIMEOUT)
 			struct ckpt_run run;
 
 			ckpt_init(&run, &(struct ckpt_how) { .kill = true });
-			ret = ckpt_roundtrip_run("plain", &run);
+			ret = ckpt_roundtrip_run(subject, &run);
 			_exit(ret ? 92 : 0);
 		}
 		if (waitpid(pid, &status, 0) != pid)
@@ -632,6 +657,16 @@ TEST_F_TIMEOUT(unprivileged, own_namespaces, CKPT_TIMEOUT)
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	ASSERT_TRUE(WIFEXITED(status));
 	ASSERT_EQ(0, WEXITSTATUS(status));
+}
+
+TEST_F_TIMEOUT(unprivileged, own_namespaces, CKPT_TIMEOUT)
+{
+	in_own_namespaces(_metadata, "plain");
+}
+
+TEST_F_TIMEOUT(unprivileged, set_user_id, CKPT_TIMEOUT)
+{
+	in_own_namespaces(_metadata, "set_user_id");
 }
 
 /* An image cannot give what its restarter does not have. */

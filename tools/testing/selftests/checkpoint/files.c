@@ -635,6 +635,43 @@ SUBJECT(devices)
 	CHECK(memcmp(zeros, buf, 64));
 }
 
+/* To read them for the image leaves no trace. */
+SUBJECT(untouched)
+{
+	struct timespec times[2] = { { .tv_sec = 1000 }, { .tv_sec = 2000 } };
+	int fds[2] = {
+		memfd_create("untouched", 0),
+		subject_open("f/untouched", O_CREAT | O_RDWR),
+	};
+	struct stat st;
+	int i;
+
+	CHECK_EQ(0, unlink(subject_path("f/untouched")));
+	for (i = 0; i < 2; i++) {
+		CHECK_EQ(1, write(fds[i], "x", 1));
+		CHECK_EQ(0, futimens(fds[i], times));
+	}
+	subject_point();
+	for (i = 0; i < 2; i++) {
+		CHECK_EQ(0, fstat(fds[i], &st));
+		CHECK_EQ(1000, st.st_atime);
+		CHECK_EQ(2000, st.st_mtime);
+	}
+}
+
+CKPT_FIXTURE(original);
+
+TEST_F_TIMEOUT(original, untouched, CKPT_TIMEOUT)
+{
+	struct ckpt_run run;
+
+	ckpt_init(&run, &(struct ckpt_how) { .target = CKPT_SUBTREE });
+	ASSERT_EQ(0, ckpt_start(&run, "untouched"));
+	ASSERT_EQ(0, ckpt_checkpoint(&run));
+	ASSERT_EQ(0, ckpt_finish(&run));
+	ASSERT_EQ(0, ckpt_cleanup(&run));
+}
+
 /* ---- memfd ---- */
 
 SUBJECT(memfd)

@@ -1927,10 +1927,29 @@ TEST_F_TIMEOUT(image, inet, CKPT_TIMEOUT)
 #undef T
 }
 
+/* Has all descriptors of a table be of another file than this one. */
+static void forget_file(struct ckpt_record *rec, uint32_t file)
+{
+	struct ckpt_fd *fds = data(rec);
+	unsigned int i, nr = rec->data_len / sizeof(*fds);
+
+	for (i = 0; i < nr; i++)
+		if (fds[i].file == file)
+			fds[i].file = fds[0].file;
+}
+
 TEST_F_TIMEOUT(image, queues, CKPT_TIMEOUT)
 {
+	uint32_t queue;
+	int nth;
+
 	if (strcmp(variant->subject, "rich"))
 		return;
+	nth = find_file(&self->image, CKPT_FILE_MQUEUE);
+	ASSERT_LE(0, nth);
+	queue = record(&self->image, find(&self->image, CKPT_REC_FILE, nth))->objref;
+	/* who does not have it open does not hear of it */
+	EXPECT_EDIT(-EINVAL, CKPT_REC_FILES, 0, char, data, forget_file(rec, queue));
 #define N(edit)	EXPECT_BAD(CKPT_REC_INOTIFY, 0, struct ckpt_inotify, body, edit)
 #define W(edit)	EXPECT_BAD(CKPT_REC_INOTIFY_WATCH, 0, struct ckpt_inotify_watch, body, edit)
 #define P(edit)	EXPECT_BAD(CKPT_REC_INOTIFY_WATCH, 0, char, data, edit)

@@ -11,7 +11,9 @@
 #include <sys/socket.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #include "../kselftest_harness.h"
@@ -168,6 +170,13 @@ SUBJECT(messages)
 SUBJECT(unlinked)
 {
 	messages(true);
+}
+
+/* Afterwards it is in the namespace of who restarts it. */
+SUBJECT(own_namespace)
+{
+	CHECK_EQ(0, unshare(CLONE_NEWIPC));
+	messages(false);
 }
 
 /* One without a name, and another one that has its name now. */
@@ -368,6 +377,7 @@ CKPT_VARIANTS(mqueue);
 
 CKPT_ROUNDTRIP(mqueue, messages);
 CKPT_ROUNDTRIP(mqueue, unlinked);
+CKPT_ROUNDTRIP(mqueue, own_namespace);
 CKPT_ROUNDTRIP(mqueue, replaced);
 CKPT_ROUNDTRIP(mqueue, notify);
 CKPT_ROUNDTRIP(mqueue, blocked);
@@ -472,6 +482,80 @@ TEST_F_TIMEOUT(there, failed, CKPT_TIMEOUT)
 	ASSERT_EQ(0, ckpt_cleanup(&run));
 }
 
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		ckpt_msg("%s: %m", path);
+	close(fd);
+}
+
+/* By an ordinary user, who may choose ids of processes in its own namespaces. */
+static long restart_as_user(struct ckpt_run *run)
+{
+	int fd = ckpt_open(run, "image", O_RDONLY), status = 0;
+	int log = ckpt_open(run, "log", O_CREAT | O_TRUNC | O_WRONLY);
+	pid_t pid = fork();
+	long ret;
+
+	if (!pid) {
+		if (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000))
+			_exit(90);
+		prctl(PR_SET_DUMPABLE, 1);
+		if (unshare(CLONE_NEWUSER | CLONE_NEWPID))
+			_exit(91);
+		write_file("/proc/self/setgroups", "deny");
+		write_file("/proc/self/uid_map", "1000 1000 1");
+		write_file("/proc/self/gid_map", "1000 1000 1");
+		pid = fork();
+		if (!pid) {
+			ret = ckpt_restart_from(fd, RESTART_FILES_CHANGED, log);
+			_exit(ret < 0 ? -ret : 0);
+		}
+		waitpid(pid, &status, 0);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 94);
+	}
+	waitpid(pid, &status, 0);
+	close(fd);
+	close(log);
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : 0;
+}
+
+SUBJECT(asks)
+{
+	struct sigevent silent = { .sigev_notify = SIGEV_NONE };
+	mqd_t mq = make_queue(name_of(getpid()), O_RDWR, 4, 16);
+
+	CHECK_EQ(0, mq_notify(mq, &silent));
+	subject_point();
+}
+
+/* It tells nobody of its messages who may not read them, nor when they come. */
+TEST_F_TIMEOUT(there, unreadable, CKPT_TIMEOUT)
+{
+	struct mq_attr attr = { .mq_maxmsg = 4, .mq_msgsize = 16 };
+	struct sigevent silent = { .sigev_notify = SIGEV_NONE };
+	struct ckpt_run run;
+	mqd_t mq;
+
+	ckpt_init(&run, &(struct ckpt_how) { .kill = true });
+	run.uid = 1000;
+	ASSERT_EQ(0, ckpt_start(&run, "asks"));
+	name_of(run.pid);
+	ASSERT_EQ(0, ckpt_checkpoint(&run));
+	run.pid = 0;
+	ASSERT_EQ(0, mq_unlink(queue_name));
+	mq = mq_open(queue_name, O_CREAT | O_EXCL | O_RDWR, 0600, &attr);
+	ASSERT_LE(0, mq);
+	EXPECT_EQ(-EACCES, restart_as_user(&run)) ckpt_print(&run, "log");
+	EXPECT_LE(1, ckpt_log_has(&run, "may not be read")) ckpt_print(&run, "log");
+	EXPECT_EQ(0, mq_notify(mq, &silent));
+	close(mq);
+	ASSERT_EQ(0, mq_unlink(queue_name));
+	ASSERT_EQ(0, ckpt_cleanup(&run));
+}
+
 /* ---- refused ---- */
 
 SUBJECT(leaked)
@@ -509,6 +593,21 @@ SUBJECT(open_outside)
 	close(mq);
 	subject_point();
 	CHECK_EQ(0, mq_unlink(name));
+}
+
+/* Who may send to a queue of somebody else's does not see what is in there. */
+SUBJECT(unreadable)
+{
+	int image = subject_open("image", O_CREAT | O_WRONLY);
+	int log = subject_open("log", O_CREAT | O_RDWR);
+	char text[512] = "";
+
+	CHECK(mq_open(name_of(getppid()), O_WRONLY) >= 0);
+	CHECK_EQ(-EOPNOTSUPP, ckpt_checkpoint_to(-1, image, 0, log));
+	CHECK(pread(log, text, sizeof(text) - 1, 0) > 0);
+	CHECK(strstr(text, "may not be read by the caller"));
+	subject_ready();
+	subject_wait("go");
 }
 
 CKPT_FIXTURE(refused);
@@ -552,6 +651,23 @@ TEST_F_TIMEOUT(refused, open_outside, CKPT_TIMEOUT)
 	ASSERT_LE(0, mq);
 	refused_run(_metadata, &run, "also open outside of the target", "fd 5");
 	close(mq);
+}
+
+TEST_F_TIMEOUT(refused, unreadable, CKPT_TIMEOUT)
+{
+	mqd_t mq = mq_open(name_of(getpid()), O_CREAT | O_EXCL | O_RDWR, 0600, NULL);
+	struct ckpt_run run;
+
+	ASSERT_LE(0, mq);
+	ASSERT_EQ(0, fchmod(mq, 0622));
+	ASSERT_EQ(0, mq_send(mq, "secret", 6, 0));
+	close(mq);
+	ckpt_init(&run, NULL);
+	run.uid = 1000;
+	EXPECT_EQ(0, ckpt_start(&run, "unreadable"));
+	EXPECT_EQ(0, ckpt_finish(&run));
+	EXPECT_EQ(0, ckpt_cleanup(&run));
+	ASSERT_EQ(0, mq_unlink(queue_name));
 }
 
 TEST_F_TIMEOUT(refused, thread, CKPT_TIMEOUT)

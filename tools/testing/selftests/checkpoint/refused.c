@@ -14,6 +14,7 @@
 #include <grp.h>
 #include <linux/aio_abi.h>
 #include <linux/bpf.h>
+#include <linux/fs.h>
 #include <linux/fuse.h>
 #include <linux/futex.h>
 #include <linux/if_ether.h>
@@ -2146,10 +2147,30 @@ SUBJECT(deleted_xattr)
 	file_point(fd);
 }
 
+/* As chattr(1) does. */
+static void add_attribute(int fd, int attribute)
+{
+	int flags;
+
+	CHECK_EQ(0, ioctl(fd, FS_IOC_GETFLAGS, &flags));
+	flags |= attribute;
+	CHECK_EQ(0, ioctl(fd, FS_IOC_SETFLAGS, &flags));
+}
+
+SUBJECT(deleted_append)
+{
+	int fd = make_file("f/append");
+
+	CHECK_EQ(0, unlink(subject_path("f/append")));
+	add_attribute(fd, FS_APPEND_FL);
+	file_point(fd);
+}
+
 TEST_F_TIMEOUT(refused, deleted, CKPT_TIMEOUT)
 {
 	EXPECT_EQ(0, refused("deleted_linked", "but has another one", ALL));
 	EXPECT_EQ(0, refused("deleted_xattr", "has extended attributes", ALL));
+	EXPECT_EQ(0, refused("deleted_append", "attributes of chattr(1)", ALL));
 }
 
 /* The attributes are those of the file below. */
@@ -2245,6 +2266,14 @@ SUBJECT(memfd_xattr)
 	file_point(fd);
 }
 
+SUBJECT(memfd_immutable)
+{
+	int fd = memfd_create("immutable", 0);
+
+	add_attribute(fd, FS_IMMUTABLE_FL);
+	file_point(fd);
+}
+
 SUBJECT(memfd_sealed_late)
 {
 	int fd = memfd_create("sealed", MFD_ALLOW_SEALING);
@@ -2262,6 +2291,7 @@ SUBJECT(memfd_sealed_late)
 TEST_F_TIMEOUT(refused, memfd, CKPT_TIMEOUT)
 {
 	EXPECT_EQ(0, refused("memfd_xattr", "has extended attributes", ALL));
+	EXPECT_EQ(0, refused("memfd_immutable", "attributes of chattr(1)", ALL));
 	EXPECT_EQ(0, refused("memfd_sealed_late",
 			     "F_SEAL_FUTURE_WRITE came after it was mapped", ALL));
 }

@@ -993,6 +993,46 @@ TEST_F_TIMEOUT(obstacle, in_use, CKPT_TIMEOUT)
 	ASSERT_EQ(0, ckpt_finish(&self->run));
 }
 
+/* A machine that allows for less. */
+TEST_F_TIMEOUT(obstacle, limits, CKPT_TIMEOUT)
+{
+	static const struct {
+		const char *path;
+		const char *text;
+	} limits[] = {
+		{ "/proc/sys/kernel/shmmax", "4095" },
+		{ "/proc/sys/kernel/shmall", "0" },
+		{ "/proc/sys/kernel/shmmni", "0" },
+		{ "/proc/sys/kernel/sem", "1 32000 32 128" },
+		{ "/proc/sys/kernel/sem", "32000 1 32 128" },
+		{ "/proc/sys/kernel/sem", "32000 32000 32 0" },
+		{ "/proc/sys/kernel/msgmni", "0" },
+		{ "/proc/sys/kernel/msgmax", "4" },
+	};
+	char was[64];
+	unsigned int i;
+	ssize_t len;
+	int fd;
+
+	ASSERT_EQ(0, begin(&self->run, "simple"));
+	remove_all();
+	for (i = 0; i < ARRAY_SIZE(limits); i++) {
+		len = ckpt_slurp(limits[i].path, was, sizeof(was));
+		ASSERT_LT(0, len);
+		fd = open(limits[i].path, O_WRONLY | O_CLOEXEC);
+		ASSERT_LT(0, write(fd, limits[i].text, strlen(limits[i].text)));
+		EXPECT_EQ(-ENOSPC, ckpt_restart(&self->run)) {
+			TH_LOG("%s %s", limits[i].path, limits[i].text);
+			ckpt_print(&self->run, "log");
+		}
+		ASSERT_EQ(len, pwrite(fd, was, len, 0));
+		close(fd);
+		EXPECT_EQ(0, nr_objects());
+	}
+	ASSERT_LT(0, ckpt_restart(&self->run)) ckpt_print(&self->run, "log");
+	ASSERT_EQ(0, ckpt_finish(&self->run));
+}
+
 /* A restart that fails in the end changes nothing, and leaves nothing behind. */
 TEST_F_TIMEOUT(obstacle, fails_late, CKPT_TIMEOUT)
 {
@@ -1014,6 +1054,7 @@ TEST_F_TIMEOUT(obstacle, fails_late, CKPT_TIMEOUT)
 	EXPECT_EQ(5, msgrcv(msg, &m, 5, 0, 0));
 	EXPECT_EQ(0, shmctl(shm, SHM_LOCK, NULL));
 	EXPECT_EQ(0, shmctl(shm, IPC_STAT, &ds));
+	next_second();
 
 	fd = ckpt_open(&self->run, "image", O_RDWR);
 	ASSERT_EQ(0, fstat(fd, &st));
@@ -1029,6 +1070,10 @@ TEST_F_TIMEOUT(obstacle, fails_late, CKPT_TIMEOUT)
 		EXPECT_EQ(0, shmctl(shm, IPC_STAT, &after));
 		EXPECT_EQ(0, memcmp(&ds.shm_perm, &after.shm_perm, sizeof(ds.shm_perm)));
 		EXPECT_EQ(0, after.shm_nattch);
+		EXPECT_EQ(ds.shm_lpid, after.shm_lpid);
+		EXPECT_EQ(ds.shm_atime, after.shm_atime);
+		EXPECT_EQ(ds.shm_dtime, after.shm_dtime);
+		EXPECT_EQ(ds.shm_ctime, after.shm_ctime);
 		EXPECT_EQ(77, semctl(sem, 0, GETVAL));
 		EXPECT_EQ(-1, msgrcv(msg, &m, 5, 0, IPC_NOWAIT));
 		p = shmat(shm, NULL, 0);
@@ -1041,6 +1086,82 @@ TEST_F_TIMEOUT(obstacle, fails_late, CKPT_TIMEOUT)
 	close(fd);
 	ASSERT_LT(0, ckpt_restart(&self->run)) ckpt_print(&self->run, "log");
 	ASSERT_EQ(0, ckpt_finish(&self->run));
+}
+
+/* Reads an image from a pipe; returns its pid. */
+static pid_t restarter(struct ckpt_run *run, int from, int unused)
+{
+	int log = ckpt_open(run, "log", O_CREAT | O_TRUNC | O_WRONLY);
+	pid_t pid = fork();
+
+	if (!pid) {
+		long ret;
+
+		close(unused);
+		ret = ckpt_restart_from(from, 0, log);
+		_exit(ret < 0 ? -ret : 0);
+	}
+	close(log);
+	return pid;
+}
+
+/*
+ * Somebody comes while a segment is being restored: an ordinary user is told
+ * that it may not, root gets what is there, and keeps it when the restart fails.
+ */
+TEST_F_TIMEOUT(obstacle, attached_meanwhile, CKPT_TIMEOUT)
+{
+	int fd, shm, status, fds[2];
+	struct shmid_ds ds;
+	struct stat st;
+	char *image, *p;
+	pid_t pid, user;
+
+	ASSERT_EQ(0, begin(&self->run, "simple"));
+	shm = shmget(KEY, 0, 0);
+	ASSERT_EQ(0, shmctl(shm, IPC_STAT, &ds));
+	ds.shm_perm.mode = 0666;
+	ASSERT_EQ(0, shmctl(shm, IPC_SET, &ds));
+	fd = ckpt_open(&self->run, "image", O_RDONLY);
+	ASSERT_EQ(0, fstat(fd, &st));
+	image = malloc(st.st_size);
+	ASSERT_EQ(st.st_size, read(fd, image, st.st_size));
+	close(fd);
+	ASSERT_EQ(0, pipe2(fds, O_CLOEXEC));
+	pid = restarter(&self->run, fds[0], fds[1]);
+	close(fds[0]);
+	/* all but the end: everything is there, and nothing runs */
+	ASSERT_EQ(st.st_size - 8, write(fds[1], image, st.st_size - 8));
+	do {
+		ckpt_sleep_ms(20);
+		ASSERT_EQ(0, shmctl(shm, IPC_STAT, &ds));
+	} while (!ds.shm_nattch);
+	user = fork();
+	if (!user) {
+		if (setresuid(1000, 1000, 1000))
+			_exit(1);
+		_exit(shmat(shm, NULL, SHM_RDONLY) == (void *)-1 ? errno : 2);
+	}
+	ASSERT_EQ(user, waitpid(user, &status, 0));
+	EXPECT_EQ(EACCES, WEXITSTATUS(status));
+	p = shmat(shm, NULL, 0);
+	ASSERT_NE((void *)-1, p);
+	close(fds[1]);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(EBADMSG, WEXITSTATUS(status)) ckpt_print(&self->run, "log");
+	/* it can be passed on, and is counted */
+	user = fork();
+	if (!user)
+		_exit(shmdt(p) ? errno : 0);
+	ASSERT_EQ(user, waitpid(user, &status, 0));
+	EXPECT_EQ(0, status);
+	ASSERT_EQ(0, shmctl(shm, IPC_STAT, &ds));
+	EXPECT_EQ(1, ds.shm_nattch);
+	EXPECT_EQ(0666, ds.shm_perm.mode & 0777);
+	EXPECT_EQ(0, shmdt(p));
+	ASSERT_LT(0, ckpt_restart(&self->run)) ckpt_print(&self->run, "log");
+	ASSERT_EQ(0, ckpt_finish(&self->run));
+	free(image);
 }
 
 /* Objects that the target has nothing to do with stay as they are. */
