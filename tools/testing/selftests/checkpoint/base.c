@@ -87,6 +87,42 @@ TEST_F_TIMEOUT(flags, restart_thrice, CKPT_TIMEOUT)
 	ASSERT_EQ(0, ckpt_cleanup(&run));
 }
 
+/* An image gets its name when it is whole, as with open(2), O_TMPFILE. */
+SUBJECT(nameless_image)
+{
+	int fd = open(subject_dir, O_TMPFILE | O_WRONLY, 0600);
+	char path[64];
+	long id;
+
+	CHECK(fd >= 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	id = ckpt_checkpoint_to(-1, fd, 0, -1);
+	CHECK(id >= 0);
+	if (id) {
+		CHECK_EQ(0, linkat(AT_FDCWD, path, AT_FDCWD, subject_path("image"),
+				   AT_SYMLINK_FOLLOW));
+		subject_ready();
+	} else {
+		/* that of restart() now */
+		CHECK_EQ(O_RDONLY, fcntl(fd, F_GETFL) & O_ACCMODE);
+	}
+	subject_wait("go");
+}
+
+TEST_F_TIMEOUT(flags, nameless_image, CKPT_TIMEOUT)
+{
+	struct ckpt_run run;
+	pid_t pid;
+
+	ckpt_init(&run, &subtree_leave);
+	ASSERT_EQ(0, ckpt_start(&run, "nameless_image"));
+	pid = run.pid;
+	ASSERT_EQ(0, ckpt_finish(&run));
+	ASSERT_EQ(pid, ckpt_restart(&run)) ckpt_print(&run, "log");
+	ASSERT_EQ(0, ckpt_finish(&run));
+	ASSERT_EQ(0, ckpt_cleanup(&run));
+}
+
 /* What was restarted can be checkpointed like anything else. */
 TEST_F_TIMEOUT(flags, generations, CKPT_TIMEOUT)
 {

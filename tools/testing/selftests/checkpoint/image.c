@@ -1844,6 +1844,7 @@ TEST_F_TIMEOUT(image, inet, CKPT_TIMEOUT)
 	T(p->state = CKPT_INET_CLOSE);
 	T(p->backlog = ~0U);
 	T(p->shutdown = 4);
+	T(p->err = 512);
 	T(p->err = 4096);
 	T(p->port = 0);
 	T(p->port = 65536);
@@ -1908,6 +1909,7 @@ TEST_F_TIMEOUT(image, inet, CKPT_TIMEOUT)
 	N(p->dst_group = 1);
 	N(p->options |= CKPT_NETLINK_CONNECTED);
 	N(p->options |= CKPT_NETLINK_CONNECTED; p->portid = 1; p->dst_group = 33);
+	N(p->err = 512);
 	N(p->err = 4096);
 	N(p->nr_opts = ~0U);
 	N(p->nr_opts = 0);
@@ -2136,7 +2138,9 @@ TEST_F_TIMEOUT(image, io_uring, CKPT_TIMEOUT)
 
 TEST_F_TIMEOUT(image, terminals, CKPT_TIMEOUT)
 {
-	int master, slave;
+	int master, slave, nr, i;
+	struct image edited;
+	struct ckpt_file *file;
 
 	if (strcmp(variant->subject, "rich"))
 		return;
@@ -2222,6 +2226,16 @@ TEST_F_TIMEOUT(image, terminals, CKPT_TIMEOUT)
 	G(p->inode = 0);
 	G(p->inode++);
 	G(p->size = 2);
+	/* a session has a terminal only as long as somebody has it open */
+	edited = copy(&self->image);
+	for (i = 0; (nr = find(&edited, CKPT_REC_FILE, i)) >= 0; i++) {
+		file = body(record(&edited, nr));
+		if (file->kind == CKPT_FILE_PTS)
+			file->size = CKPT_PTS_HUNG_UP;
+		seal(&edited, nr);
+	}
+	EXPECT_EQ(-EINVAL, try_image(_metadata, self, &edited));
+	release(&edited);
 #undef G
 #undef F
 #undef C

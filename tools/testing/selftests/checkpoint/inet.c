@@ -193,14 +193,15 @@ SUBJECT(tcp_new)
 	int v4 = make(AF_INET, SOCK_STREAM, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	int v6 = make(AF_INET6, SOCK_STREAM, 0), other = dup(v6);
 	union addr none4 = make_addr("0.0.0.0", 0), none6 = make_addr("::", 0), addr;
+	int all = O_NONBLOCK | O_APPEND | O_NOATIME, fd;
 	struct stat st;
-	int fd;
 
 	CHECK_EQ(0, fchmod(v6, 0640));
+	CHECK_EQ(0, fcntl(v4, F_SETFL, all));
 	subject_point();
 	check_sock(v4, AF_INET, SOCK_STREAM, IPPROTO_TCP);
 	check_sock(v6, AF_INET6, SOCK_STREAM, IPPROTO_TCP);
-	CHECK_EQ(O_RDWR | O_NONBLOCK, fcntl(v4, F_GETFL));
+	CHECK_EQ(O_RDWR | all, fcntl(v4, F_GETFL));
 	CHECK_EQ(FD_CLOEXEC, fcntl(v4, F_GETFD));
 	CHECK_EQ(O_RDWR, fcntl(v6, F_GETFL));
 	CHECK_EQ(0, fcntl(v6, F_GETFD));
@@ -1032,8 +1033,10 @@ SUBJECT(netlink_new)
 		set(fds[i], SOL_NETLINK, names[i], 1);
 	}
 	set(plain, SOL_SOCKET, SO_RCVBUF, 30000);
+	CHECK_EQ(0, fcntl(plain, F_SETFL, O_APPEND));
 	subject_point();
 	check_sock(plain, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+	CHECK_EQ(O_RDWR | O_APPEND, fcntl(plain, F_GETFL));
 	CHECK_EQ(60000, get(plain, SOL_SOCKET, SO_RCVBUF));
 	CHECK_EQ(0, portid_of(plain, NULL));
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
@@ -1342,6 +1345,20 @@ SUBJECT(address_only)
 	CHECK_EQ(0, get(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT));
 }
 
+/* Undone, a connection leaves an address to send from behind. */
+SUBJECT(left_over)
+{
+	int fd = make(AF_INET, SOCK_DGRAM, 0);
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	union addr peer = make_addr("127.0.0.1", 9);
+
+	bind_to(fd, "239.1.1.1", 0);
+	CHECK_EQ(0, connect(fd, &peer.sa, sizeof(peer.in)));
+	CHECK_EQ(0, connect(fd, &none, sizeof(none)));
+	subject_point();
+	CHECK_EQ(9, port_of(&peer));
+}
+
 SUBJECT(raw)
 {
 	int fd = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
@@ -1460,6 +1477,7 @@ TEST_F_TIMEOUT(refused, reuseport, CKPT_TIMEOUT)
 TEST_F_TIMEOUT(refused, address_only, CKPT_TIMEOUT)
 {
 	EXPECT_EQ(0, ckpt_refused("address_only", "without a port", "fd"));
+	EXPECT_EQ(0, ckpt_refused("left_over", "in a state that is not known", "fd"));
 }
 
 TEST_F_TIMEOUT(refused, protocol, CKPT_TIMEOUT)

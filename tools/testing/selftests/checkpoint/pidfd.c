@@ -99,6 +99,23 @@ static pid_t sleeper(void)
 	return pid;
 }
 
+/* By its name in /proc, in another way than it was made. */
+SUBJECT(reopened)
+{
+	int fd = open_pidfd(getpid(), 0), again;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, O_RDONLY | O_NONBLOCK);
+	CHECK(again >= 0);
+	subject_point();
+	CHECK_EQ(O_RDWR, fcntl(fd, F_GETFL));
+	CHECK_EQ(O_RDONLY | O_NONBLOCK, fcntl(again, F_GETFL) & ~O_LARGEFILE);
+	CHECK_EQ(getpid(), whose(again));
+	CHECK_EQ(inode(fd), inode(again));
+	CHECK_EQ(0, send_to(again, 0));
+}
+
 SUBJECT(children)
 {
 	pid_t first = sleeper(), second = sleeper();
@@ -363,6 +380,7 @@ CKPT_FIXTURE_HOW(pidfd);
 CKPT_VARIANTS(pidfd);
 
 CKPT_ROUNDTRIP(pidfd, children);
+CKPT_ROUNDTRIP(pidfd, reopened);
 CKPT_ROUNDTRIP(pidfd, relatives);
 CKPT_ROUNDTRIP(pidfd, zombies);
 CKPT_ROUNDTRIP(pidfd, gone);
