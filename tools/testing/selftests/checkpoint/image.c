@@ -1822,6 +1822,15 @@ static struct ckpt_inet_opt *inet_opts(struct ckpt_record *rec, struct ckpt_inet
 	return (struct ckpt_inet_opt *)(first + inet->nr_opts);
 }
 
+static struct ckpt_sockopt *sock_opt(struct ckpt_record *rec, uint32_t name)
+{
+	struct ckpt_sockopt *opt = data(rec);
+
+	while (opt->name != name)
+		opt++;
+	return opt;
+}
+
 TEST_F_TIMEOUT(image, inet, CKPT_TIMEOUT)
 {
 	if (strcmp(variant->subject, "rich"))
@@ -1884,6 +1893,9 @@ TEST_F_TIMEOUT(image, inet, CKPT_TIMEOUT)
 	I(inet_opts(rec, p)->reserved = 1);
 	I(inet_opts(rec, p)[1].val[0] = ~0ULL);
 	I(inet_opts(rec, p)[2].val[0] = 4711);
+	/* of a kernel with shorter ticks: rounded, as by setsockopt() */
+	EXPECT_EDIT(self->pid, CKPT_REC_INET, 0, struct ckpt_inet, body,
+		    sock_opt(rec, SO_RCVTIMEO_NEW)->val[1] = 1);
 	M(rec->objref = 0);
 	M(rec->objref--);
 	M(rec->data_len += 8);
