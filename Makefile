@@ -2,6 +2,9 @@
 #
 # The front door: every verb is one script of scripts/, which can be called
 # alone and tells with --help what else it can do.
+#
+# make bench takes SECTIONS="memory processes", and QUICK=1 for few pairs and
+# small sizes.
 
 CONFIG ?= standard
 export CONFIG
@@ -11,6 +14,7 @@ export CONFIG
 
 VERBS := help deps kernel tools demo check check-programs check-races \
 	 check-chain check-random test vm lint bisect \
+VERBS := help deps kernel tools demo check check-programs bench test vm lint bisect \
 	 apply export agree post docs clean distclean
 .PHONY: $(VERBS)
 
@@ -47,6 +51,9 @@ check-chain: deps ## one job, checkpointed and restarted ROUNDS=100 times in tur
 check-random: deps ## checkpoint random trees of tasks [SEEDS=500, or SEED=N for one]
 	@scripts/build
 	@scripts/check-random
+bench: deps ## measure, against CRIU and the machine's limits [QUICK=1] [SECTIONS=]
+	@scripts/build
+	@scripts/bench $(if $(QUICK),--quick) $(SECTIONS)
 
 kernel: deps ## unpack, patch and build the kernel (and its user space headers)
 	@scripts/build kernel
