@@ -442,12 +442,24 @@ struct message {
 	uint64_t	text[MESSAGE_BYTES / 8];
 };
 
+/* CRIU restores a queue with the limit of its namespace, not with its own. */
+static void raise_limit(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/msgmnb", "w");
+
+	if (!f)
+		return;
+	fprintf(f, "%lu\n", size * MESSAGE_BYTES);
+	fclose(f);
+}
+
 static void setup_messages(void)
 {
 	struct msqid_ds ds;
 	struct message m;
 	unsigned long i;
 
+	raise_limit();
 	queue = msgget(IPC_PRIVATE, 0600);
 	if (queue < 0 || msgctl(queue, IPC_STAT, &ds))
 		die("msgget");
