@@ -449,6 +449,36 @@ SUBJECT(rich)
 	subject_join(pid);
 }
 
+#define HUGE	(2UL << 20)
+
+/* A huge page, and a child that has it, too. */
+SUBJECT(huge)
+{
+	char *mem = mmap(NULL, 2 * HUGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pid_t pid;
+	size_t i;
+
+	CHECK(mem != MAP_FAILED);
+	mem = (void *)(((uintptr_t)mem + HUGE - 1) & -HUGE);
+	CHECK_EQ(0, madvise(mem, HUGE, MADV_HUGEPAGE));
+	memset(mem, 'h', HUGE);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid) {
+		subject_touch("child");
+		subject_wait("go");
+		for (i = 0; i < HUGE; i++)
+			CHECK_EQ('h', mem[i]);
+		_exit(0);
+	}
+	subject_wait("child");
+	subject_point();
+	for (i = 0; i < HUGE; i++)
+		CHECK_EQ('h', mem[i]);
+	subject_join(pid);
+}
+
 /* ---- fixture: a subject that is in an image only ---- */
 
 FIXTURE(image)
@@ -1577,6 +1607,76 @@ TEST_F_TIMEOUT(image, shared_pages, CKPT_TIMEOUT)
 			ckpt_print(&self->run, "log");
 		}
 	}
+}
+
+FIXTURE(shared_huge)
+{
+	struct ckpt_run run;
+	struct image image;
+};
+
+FIXTURE_SETUP(shared_huge)
+{
+	ASSERT_TRUE(ckpt_supported());
+	ckpt_init(&self->run, &(struct ckpt_how) { .kill = true });
+}
+
+FIXTURE_TEARDOWN(shared_huge)
+{
+	release(&self->image);
+	EXPECT_EQ(0, ckpt_cleanup(&self->run));
+}
+
+/* A run that is all of a huge page, in a record in which it is not the first. */
+static struct ckpt_shared_run *find_huge_run(struct image *im, int *nr)
+{
+	struct ckpt_shared_run *first, *run;
+	struct ckpt_record *rec;
+	int i;
+
+	for (i = 0; (*nr = find(im, CKPT_REC_PAGES_SHARED, i)) >= 0; i++) {
+		rec = record(im, *nr);
+		first = data(rec);
+		for (run = first + rec->data_len / sizeof(*run) - 1; run > first; run--)
+			if (run->nr == HUGE / getpagesize() && !(run->addr % HUGE))
+				return run;
+	}
+	return NULL;
+}
+
+/* A huge page that is shared to where there is a small one already. */
+TEST_F_TIMEOUT(shared_huge, over_small, CKPT_TIMEOUT)
+{
+	struct ckpt_shared_run *run, *first;
+	int nr, fd, log;
+	pid_t pid;
+	long ret;
+
+	ASSERT_EQ(0, ckpt_start(&self->run, "huge"));
+	pid = self->run.pid;
+	ASSERT_EQ(0, ckpt_checkpoint(&self->run));
+	self->run.pid = 0;
+	ASSERT_EQ(0, load(&self->image, &self->run));
+	run = find_huge_run(&self->image, &nr);
+	ASSERT_NE(NULL, run);
+	first = data(record(&self->image, nr));
+	*first = *run;
+	first->nr = 1;
+	seal(&self->image, nr);
+
+	fd = ckpt_open(&self->run, "edited", O_CREAT | O_RDWR);
+	log = ckpt_open(&self->run, "log", O_CREAT | O_RDWR | O_TRUNC);
+	ASSERT_EQ(self->image.size, pwrite(fd, self->image.data, self->image.size, 0));
+	ret = ckpt_restart_from(fd, 0, log);
+	EXPECT_TRUE(ret == pid || is_edit_error(ret))
+		TH_LOG("%ld", ret);
+	if (ret > 0)
+		end_all(ret);
+	close(fd);
+	close(log);
+	EXPECT_EQ(pid, ckpt_restart(&self->run))
+		ckpt_print(&self->run, "log");
+	EXPECT_EQ(0, ckpt_finish(&self->run));
 }
 
 /* Which of the open files is the first of this kind, or -1. */

@@ -138,6 +138,23 @@ SUBJECT(busy)
 	change_areas(fd);
 }
 
+/* Anonymous memory that has a file, in huge pages. */
+SUBJECT(zero_device)
+{
+	int fd = open("/dev/zero", O_RDWR);
+	void *mem = map(SIZE + HUGE, fd);
+
+	CHECK_EQ(0, close(fd));
+	mem = (void *)(((uintptr_t)mem + HUGE - 1) & -HUGE);
+	CHECK_EQ(0, madvise(mem, SIZE, MADV_HUGEPAGE));
+	fill(mem, SIZE, 0, 1);
+	subject_ready();
+	subject_wait("go");
+	check(mem, SIZE, 0, 1);
+	fill(mem, SIZE, 0, 2);
+	check(mem, SIZE, 0, 2);
+}
+
 /* A family that shares memory copy-on-write, and changes it meanwhile. */
 SUBJECT(family)
 {
@@ -431,6 +448,15 @@ TEST_F_TIMEOUT(snapshot, changes, CKPT_TIMEOUT)
 	ASSERT_EQ(0, read_image(&self->run, self->pipe[0]));
 	ASSERT_EQ(0, wait_status(self->pid));
 	self->run.restart_flags = RESTART_FILES_CHANGED;
+	ASSERT_EQ(0, end_and_restart(&self->run));
+}
+
+TEST_F_TIMEOUT(snapshot, zero_device, CKPT_TIMEOUT)
+{
+	ASSERT_EQ(0, ckpt_start(&self->run, "zero_device"));
+	self->pid = checkpoint_begin(&self->run, self->pipe, 0);
+	ASSERT_EQ(0, read_image(&self->run, self->pipe[0]));
+	ASSERT_EQ(0, wait_status(self->pid));
 	ASSERT_EQ(0, end_and_restart(&self->run));
 }
 
