@@ -270,8 +270,9 @@ int show_externals(const struct image *img, bool as_json, FILE *out)
 		obj = json_object_new_object();
 		json_object_array_add(array, obj);
 		json_object_object_add(obj, "key", json_object_new_string(key));
-		json_object_object_add(obj, "kind", json_object_new_string(
-			kind_name(file, kind, sizeof(kind))));
+		json_object_object_add(obj, "kind",
+				       json_object_new_string(kind_name(file, kind,
+									sizeof(kind))));
 		json_object_object_add(obj, "mode", json_object_new_string(access_of(img, file)));
 		json_object_object_add(obj, "fd", json_object_new_int(body->low_fd));
 		h.array = json_object_new_array();

@@ -423,7 +423,8 @@ static void test_moved_more(void)
 {
 	static const struct ckpt_move moves[] = { { "/run", "/var/run" } };
 	static const struct ckpt_move far[] = {
-		{ "/run", "/a/name/that/is/far/too/long/for/the/address/of/a/socket/as/there/are/but/a/hundred/and/eight/bytes/for/it" },
+		{ "/run", "/a/name/that/is/far/too/long/for/the/address/of/a/socket/as/there/are/"
+			  "but/a/hundred/and/eight/bytes/for/it" },
 	};
 	struct {
 		struct ckpt_sockopt opt;

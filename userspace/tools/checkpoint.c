@@ -225,7 +225,7 @@ static void parse_options(struct options *opt, int argc, char **argv)
 			break;
 		case OPT_LEAK:
 			if (strcmp(optarg, "ok"))
-				die_usage("'%s' is nothing that can be done about leaks; it is --leak ok",
+				die_usage("--leak takes 'ok' and nothing else, not '%s'",
 					  optarg);
 			opt->flags |= CHECKPOINT_LEAK_OK;
 			break;

@@ -367,8 +367,8 @@ static void add_ring(void)
 	CHECK((int)up.data >= 0);
 	CHECK_EQ(1, syscall(SYS_io_uring_register, (int)up.data, IORING_REGISTER_RING_FDS,
 			    &up, 1));
-	CHECK(MAP_FAILED != mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED,
-				 (int)up.data, IORING_OFF_SQ_RING));
+	CHECK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED,
+		   (int)up.data, IORING_OFF_SQ_RING) != MAP_FAILED);
 }
 
 static long aio_nr(void)
@@ -1581,7 +1581,8 @@ TEST_F_TIMEOUT(image, shared_pages, CKPT_TIMEOUT)
 			p += rand_r(&seed) % n;
 			switch (i % 6) {
 			case 0:
-				p->addr = p->from_addr = q->addr;
+				p->addr = q->addr;
+				p->from_addr = q->addr;
 				break;
 			case 1:
 				p->addr += 4096 * (rand_r(&seed) % 64);
@@ -2137,6 +2138,7 @@ TEST_F_TIMEOUT(image, queues, CKPT_TIMEOUT)
 
 TEST_F_TIMEOUT(image, aio, CKPT_TIMEOUT)
 {
+	int aio_file;
 	long nr = aio_nr();
 
 	if (strcmp(variant->subject, "rich"))
@@ -2182,9 +2184,10 @@ TEST_F_TIMEOUT(image, aio, CKPT_TIMEOUT)
 	V(p->kind = CKPT_FILE_EVENTFD);
 	EXPECT_EDIT(-EAGAIN, CKPT_REC_AIO, 0, struct ckpt_aio, body, p->nr_pages = 1U << 16);
 	/* it would be no descriptor, nor a private mapping */
+	aio_file = find(&self->image, CKPT_REC_FILE, file_of(&self->image, CKPT_FILE_AIO));
+	ASSERT_LE(0, aio_file);
 	EXPECT_BAD(CKPT_REC_FILES, 0, struct ckpt_fd, data,
-		   p[3].file = record(&self->image, find(&self->image, CKPT_REC_FILE,
-							 file_of(&self->image, CKPT_FILE_AIO)))->objref);
+		   p[3].file = record(&self->image, aio_file)->objref);
 	EXPECT_BAD(CKPT_REC_VMA, vma_of(&self->image, CKPT_FILE_AIO), struct ckpt_vma, body,
 		   p->flags &= ~(CKPT_VM_SHARED | CKPT_VM_MAYSHARE));
 #undef V
