@@ -1784,7 +1784,7 @@ TEST_F_TIMEOUT(image, files, CKPT_TIMEOUT)
 	EXPECT_BAD(CKPT_REC_FILE, pidfd, struct ckpt_file, body,
 		   p->f_flags |= O_PATH);
 	EXPECT_BAD(CKPT_REC_FILE, pidfd, struct ckpt_file, body,
-		   p->f_flags &= ~O_ACCMODE);
+		   p->f_flags |= O_DIRECT);
 	EXPECT_BAD(CKPT_REC_PID, 0, struct ckpt_pid, body, p->nr = 0);
 	EXPECT_BAD(CKPT_REC_PID, 0, struct ckpt_pid, body, p->nr = -1);
 	EXPECT_BAD(CKPT_REC_PID, 0, struct ckpt_pid, body, p->nr = 1);
