@@ -13,8 +13,7 @@ export CONFIG
 .NOTPARALLEL:
 
 VERBS := help deps kernel tools demo check check-programs check-races \
-	 check-chain check-random test vm lint bisect \
-VERBS := help deps kernel tools demo check check-programs bench test vm lint bisect \
+	 check-chain check-random bench test vm lint bisect \
 	 apply export agree post docs clean distclean
 .PHONY: $(VERBS)
 
