@@ -225,7 +225,7 @@ static void parse_options(struct options *opt, int argc, char **argv)
 			break;
 		case OPT_LEAK:
 			if (strcmp(optarg, "ok"))
-				die_usage("--leak takes 'ok' and nothing else, not '%s'",
+				die_usage("'%s': there is --leak ok, and nothing else",
 					  optarg);
 			opt->flags |= CHECKPOINT_LEAK_OK;
 			break;
