@@ -372,6 +372,8 @@ SUBJECT(tcp_shared_port)
 	CHECK_EQ(0, close(first));
 	subject_touch("first-closed");
 	subject_join(pid);
+	/* not so yet when they are restarted */
+	unlink(subject_path("first-closed"));
 }
 
 /* Several processes wait for who connects to the one socket that they have. */
