@@ -16,6 +16,7 @@
 static const char usage[] =
 "Usage: ckptinfo [--json] [COMMAND] FILE\n"
 "       ckptinfo [--json] [--but-time] diff FILE1 FILE2\n"
+"       ckptinfo merge FILE NEWFILE\n"
 "Show what is in an image that checkpoint has written. FILE - is the standard\n"
 "input.\n"
 "\n"
@@ -27,6 +28,8 @@ static const char usage[] =
 "  stats       sizes by type of record and by process\n"
 "  verify      check all of it: checksums, completeness, references\n"
 "  diff        compare two images, but for when they were made\n"
+"  merge       write an image that needs no other, from one that was made with\n"
+"              checkpoint --parent; NEWFILE - is the standard output\n"
 "\n"
 "  -j, --json      print JSON\n"
 "  -t, --but-time  diff: nor what tasks have used or time that timers have left\n"
@@ -38,6 +41,7 @@ static const char usage[] =
 "  ckptinfo verify job.ckpt && restart -i job.ckpt\n"
 "  ckptinfo --json fds job.ckpt | jq '.[].path'\n"
 "  zstd -dc job.ckpt.zst | ckptinfo tree -\n"
+"  ckptinfo merge job.3 job.ckpt && rm job.1 job.2 job.3\n"
 "\n"
 "Exit status: 0 good; 1 wrong use, or the images differ (diff); 3 not\n"
 "permitted; 4 bad or incompatible image; 5 other errors.\n";
@@ -56,31 +60,81 @@ static const struct {
 	{ "stats", show_stats },
 	{ "verify", show_verify },
 	{ "diff", NULL },
+	{ "merge", NULL },
 };
+
+static int open_image(const char **name)
+{
+	struct stat st;
+	int fd, err;
+
+	if (!strcmp(*name, "-")) {
+		*name = "standard input";
+		return STDIN_FILENO;
+	}
+	fd = open(*name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	err = fd < 0 ? errno : 0;
+	if (fd >= 0 && !fstat(fd, &st) && S_ISDIR(st.st_mode))
+		err = EISDIR;
+	if (err) {
+		fprintf(stderr, "ckptinfo: %s: %s\n", *name, strerror(err));
+		exit(err == EACCES || err == EPERM ?
+		     CKPT_EXIT_PERMISSION : CKPT_EXIT_IO);
+	}
+	return fd;
+}
 
 static struct image *load(const char *name)
 {
+	int fd = open_image(&name);
 	struct image *img;
-	struct stat st;
-	int fd = STDIN_FILENO, err;
 
-	if (strcmp(name, "-")) {
-		fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-		err = fd < 0 ? errno : 0;
-		if (fd >= 0 && !fstat(fd, &st) && S_ISDIR(st.st_mode))
-			err = EISDIR;
-		if (err) {
-			fprintf(stderr, "ckptinfo: %s: %s\n", name, strerror(err));
-			exit(err == EACCES || err == EPERM ?
-			     CKPT_EXIT_PERMISSION : CKPT_EXIT_IO);
-		}
-	} else {
-		name = "standard input";
-	}
 	img = image_load(name, fd);
 	if (fd != STDIN_FILENO)
 		close(fd);
 	return img;
+}
+
+/* A file that is there already is kept until there is another, which is whole. */
+static int merge(const char *from, const char *to)
+{
+	char *tmp = NULL, error[512];
+	int in = open_image(&from), out = STDOUT_FILENO, err = 0;
+	struct image *img;
+
+	if (strcmp(to, "-")) {
+		if (asprintf(&tmp, "%s.%d.tmp", to, getpid()) < 0)
+			tmp = NULL;
+		out = tmp ? open(tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
+		if (out < 0) {
+			fprintf(stderr, "ckptinfo: %s: %s\n", to, strerror(errno));
+			return CKPT_EXIT_IO;
+		}
+	}
+	if (ckpt_merge(in, out, error, sizeof(error))) {
+		err = errno;
+		fprintf(stderr, "ckptinfo: %s: %s\n", from, error);
+		err = err == EBADMSG || err == EINVAL || err == ENOEXEC ?
+			CKPT_EXIT_IMAGE : CKPT_EXIT_IO;
+	}
+	if (tmp && !err) {
+		/* What it was put together of may have been damaged. */
+		lseek(out, 0, SEEK_SET);
+		img = image_load(from, out);
+		if (img->error) {
+			fprintf(stderr, "ckptinfo: %s: %s\n", from, img->error);
+			err = image_exit_code(img);
+		}
+		image_free(img);
+	}
+	if (tmp && !err && (fsync(out) || rename(tmp, to))) {
+		fprintf(stderr, "ckptinfo: %s: %s\n", to, strerror(errno));
+		err = CKPT_EXIT_IO;
+	}
+	if (tmp && err)
+		unlink(tmp);
+	free(tmp);
+	return err;
 }
 
 /* Images that are not whole are good for verify only. */
@@ -166,6 +220,8 @@ int main(int argc, char **argv)
 		return CKPT_EXIT_USAGE;
 	}
 
+	if (!strcmp(commands[cmd].name, "merge"))
+		return merge(argv[optind], argv[optind + 1]);
 	img = load(argv[optind]);
 	if (commands[cmd].show == show_verify) {
 		ret = show_verify(img, json, stdout);

@@ -165,7 +165,13 @@ static const struct field task_objs[] = {
 	REF(ckpt_task_objs, mm, MM), REF(ckpt_task_objs, files, FILES),
 	REF(ckpt_task_objs, fs, FS), REF(ckpt_task_objs, sighand, SIGHAND),
 	REF(ckpt_task_objs, sem_undo, SEM_UNDO),
+	REF(ckpt_task_objs, io_context, IO_CONTEXT),
+	REF(ckpt_task_objs, autogroup, AUTOGROUP),
 	ZERO(ckpt_task_objs, reserved), { }
+};
+
+static const struct field autogroup[] = {
+	S(ckpt_autogroup, nice), ZERO(ckpt_autogroup, reserved), { }
 };
 
 static const struct field cpu[] = {
@@ -566,6 +572,8 @@ static const struct type types[] = {
 	[CKPT_REC_MEMPOLICY]	= { mempolicy, DATA_BYTES, NULL, 0 },
 	[CKPT_REC_VMA_POLICY]	= { mempolicy, DATA_BYTES, NULL, 0 },
 	[CKPT_REC_SEM_UNDO]	= { .fields = none },
+	[CKPT_REC_IO_CONTEXT]	= { .fields = none },
+	[CKPT_REC_AUTOGROUP]	= { .fields = autogroup },
 };
 
 const struct type *type_of(__u32 type)

@@ -164,7 +164,9 @@ struct ckpt_reader;
 /**
  * ckpt_reader_open() - begin to read an image
  * @fd: Where from: a file, a pipe, a socket. It stays the caller's to close,
- *	after ckpt_reader_close(). It is never sought, but is read ahead.
+ *	after ckpt_reader_close(). It is never sought, but is read ahead. Of an
+ *	incremental image, the parents are read, too: what the reader gives is
+ *	the image as it was.
  *
  * Return: the reader, or NULL with errno set to ENOMEM.
  */
@@ -222,6 +224,113 @@ const char *ckpt_reader_error(const struct ckpt_reader *reader);
  * ckpt_reader_close() - free the reader
  */
 void ckpt_reader_close(struct ckpt_reader *reader);
+
+/* ---- images that stand on others -------------------------------------- */
+
+/*
+ * An incremental image has of the bytes of an image only those that its parents
+ * do not have. It begins with a struct ckpt_incremental. For each parent a struct
+ * ckpt_parent follows, and its path, with NULs up to a multiple of 8. Then come
+ * pieces, which together are the image: struct ckpt_piece, each CKPT_PIECE_HERE
+ * followed by its bytes. The last one is CKPT_PIECE_END. All is little endian.
+ *
+ * A parent that is incremental itself is a file with bytes like any other: what
+ * is needed of its own parents is taken from there.
+ */
+#define CKPT_INCREMENTAL_MAGIC	0x52434e4954504b43ULL	/* "CKPTINCR" */
+#define CKPT_INCREMENTAL_VERSION 1
+#define CKPT_INCREMENTAL_BLOCK	4096	/* bytes; nothing smaller is looked for */
+#define CKPT_PARENTS_MAX	256
+
+/**
+ * struct ckpt_incremental - what an incremental image begins with
+ * @magic: CKPT_INCREMENTAL_MAGIC.
+ * @version: CKPT_INCREMENTAL_VERSION.
+ * @nr_parents: How many images it stands on, at most CKPT_PARENTS_MAX.
+ * @reserved: Zero.
+ */
+struct ckpt_incremental {
+	__u64	magic;
+	__u32	version;
+	__u32	nr_parents;
+	__u64	reserved;
+};
+
+/**
+ * struct ckpt_parent - one of them
+ * @size: Of the file, in bytes.
+ * @crc_first: CRC32C of its first 4096 bytes, which say when it was made.
+ * @crc_last: Of its last 4096 bytes.
+ * @path_len: Length of its path with the NULs behind it.
+ * @reserved: Zero.
+ */
+struct ckpt_parent {
+	__u64	size;
+	__u32	crc_first;
+	__u32	crc_last;
+	__u32	path_len;
+	__u32	reserved;
+};
+
+enum ckpt_piece_kind {
+	CKPT_PIECE_END		= 0,
+	CKPT_PIECE_HERE		= 1,
+	CKPT_PIECE_PARENT	= 2,
+};
+
+/**
+ * struct ckpt_piece - the next bytes of an image
+ * @kind: enum ckpt_piece_kind.
+ * @parent: Which parent has them (CKPT_PIECE_PARENT), counted from 0.
+ * @len: How many; of CKPT_PIECE_END all of the image.
+ * @offset: Where they are in the parent.
+ */
+struct ckpt_piece {
+	__u32	kind;
+	__u32	parent;
+	__u64	len;
+	__u64	offset;
+};
+
+/**
+ * ckpt_is_incremental() - whether an image stands on others
+ * @fd: Where it is: a file, pipe or socket. Nothing is taken from it.
+ */
+bool ckpt_is_incremental(int fd);
+
+/**
+ * ckpt_shrink() - leave out of an image what an earlier one has
+ * @in: Where the image comes from, front to back.
+ * @out: Where the incremental image goes.
+ * @parent: Path of the earlier one: a file, incremental or not, that is not
+ *	changed or removed as long as images stand on it.
+ * @error: Gets what went wrong, for people.
+ * @error_size: Room in @error.
+ *
+ * The parent is read once, and 16 to 32 bytes of memory are used for each 4 KiB
+ * of it.
+ *
+ * Return: 0, or -1 with errno set: EBADMSG if the parent is no whole image, or
+ * not all that it stands on is there; EINVAL if it has none of the processes;
+ * E2BIG if it stands on too many others; ENOMEM, or what a system call said.
+ */
+int ckpt_shrink(int in, int out, const char *parent, char *error, size_t error_size);
+
+/**
+ * ckpt_merge() - copy an image, with all that it has from others
+ * @in: Where from; incremental or not.
+ * @out: Where to. Neither is ever sought.
+ * @error: Gets what went wrong, for people.
+ * @error_size: Room in @error.
+ *
+ * Parents are looked for where they were, and in the directory of the image. The
+ * records of the image are not looked at: whoever reads it will check them.
+ *
+ * Return: 0, or -1 with errno set: EBADMSG if the image is truncated, or a
+ * parent is missing or was changed; ENOEXEC, EINVAL if it makes no sense; ENOMEM,
+ * or what a system call said.
+ */
+int ckpt_merge(int in, int out, char *error, size_t error_size);
 
 /* ---- other paths ------------------------------------------------------ */
 

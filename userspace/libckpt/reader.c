@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ckpt.h"
+#include "stream.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "images are little endian"
@@ -32,7 +32,7 @@ struct blob {
 };
 
 struct ckpt_reader {
-	int		fd;
+	struct stream	stream;
 	int		err;		/* once it failed */
 	bool		done;		/* the trailer was read */
 	unsigned char	*ahead;
@@ -57,10 +57,10 @@ struct ckpt_reader {
 	__u64	left;		/* yet to be streamed */
 	bool		streaming;
 
-	char		error[256];
+	char		error[512];
 };
 
-#define NR_TYPES	(CKPT_REC_PAGES_SHARED + 1U)	/* the highest known, and one */
+#define NR_TYPES	(CKPT_REC_AUTOGROUP + 1U)	/* the highest known, and one */
 
 static const struct {
 	const char	*name;
@@ -131,6 +131,8 @@ static const struct {
 	[CKPT_REC_MEMPOLICY]	= { "MEMPOLICY", sizeof(struct ckpt_mempolicy) },
 	[CKPT_REC_VMA_POLICY]	= { "VMA_POLICY", sizeof(struct ckpt_mempolicy) },
 	[CKPT_REC_SEM_UNDO]	= { "SEM_UNDO", 0 },
+	[CKPT_REC_IO_CONTEXT]	= { "IO_CONTEXT", 0 },
+	[CKPT_REC_AUTOGROUP]	= { "AUTOGROUP", sizeof(struct ckpt_autogroup) },
 };
 
 const char *ckpt_record_name(__u32 type)
@@ -157,6 +159,8 @@ bool ckpt_record_is_object(__u32 type)
 	case CKPT_REC_SIGHAND:
 	case CKPT_REC_SECCOMP_FILTER:
 	case CKPT_REC_SEM_UNDO:
+	case CKPT_REC_IO_CONTEXT:
+	case CKPT_REC_AUTOGROUP:
 		return true;
 	default:
 		return false;
@@ -209,7 +213,7 @@ struct ckpt_reader *ckpt_reader_open(int fd)
 
 	if (!r)
 		return NULL;
-	r->fd = fd;
+	stream_init(&r->stream, fd);
 	r->ahead = malloc(READ_AHEAD);
 	if (!r->ahead) {
 		free(r);
@@ -223,6 +227,7 @@ void ckpt_reader_close(struct ckpt_reader *r)
 {
 	if (!r)
 		return;
+	stream_free(&r->stream);
 	free(r->ahead);
 	free(r->body.p);
 	free(r->data.p);
@@ -246,11 +251,9 @@ static int fill(struct ckpt_reader *r)
 
 	if (r->ahead_pos < r->ahead_len)
 		return 1;
-	do {
-		n = read(r->fd, r->ahead, READ_AHEAD);
-	} while (n < 0 && errno == EINTR);
+	n = stream_read(&r->stream, r->ahead, READ_AHEAD);
 	if (n < 0)
-		return fail(r, errno, "cannot be read: %s", strerror(errno));
+		return fail(r, errno, "%s", r->stream.error);
 	r->ahead_pos = 0;
 	r->ahead_len = (size_t)n;
 	return n > 0;

@@ -30,6 +30,8 @@ static const char usage[] =
 "  -g, --cgroup DIR     checkpoint every task in this cgroup v2 and below\n"
 "  -o, --output FILE    write the image to FILE; - is the standard output,\n"
 "                       which is the default unless it is a terminal\n"
+"      --parent IMAGE   leave out of the image what IMAGE, an earlier one of the\n"
+"                       same processes, has already; restart needs both\n"
 "  -k, --kill           kill them once the image is complete\n"
 "      --stop           stop them (SIGSTOP) once the image is complete\n"
 "      --stop-and-copy  let them wait until the whole image is written, rather\n"
@@ -52,6 +54,7 @@ static const char usage[] =
 "  checkpoint -p 1234 -k | zstd | ssh node2 'zstd -d | restart -d'\n"
 "  checkpoint -p 1234 -n                    would it work?\n"
 "  checkpoint -p 1234 -o job.ckpt --external file:/var/log/job\n"
+"  checkpoint -p 1234 -o job.2 --parent job.1\n"
 "\n"
 "Exit status: 0 done; 85 done, and killed as asked (-k); 1 wrong use, no such\n"
 "process or cgroup; 2 refused: something is not supported; 3 not permitted;\n"
@@ -62,6 +65,7 @@ struct options {
 	pid_t		pid;
 	const char	*cgroup;
 	const char	*output;
+	const char	*parent;
 	const char	*log;
 	unsigned int	timeout_ms;
 	__u64		flags;
@@ -169,12 +173,13 @@ static void parse_options(struct options *opt, int argc, char **argv)
 {
 	enum {
 		OPT_STOP = 256, OPT_STOP_AND_COPY, OPT_TIMEOUT, OPT_EXTERNAL, OPT_LEAK,
-		OPT_VERSION
+		OPT_PARENT, OPT_VERSION
 	};
 	static const struct option longs[] = {
 		{ "pid", required_argument, NULL, 'p' },
 		{ "cgroup", required_argument, NULL, 'g' },
 		{ "output", required_argument, NULL, 'o' },
+		{ "parent", required_argument, NULL, OPT_PARENT },
 		{ "kill", no_argument, NULL, 'k' },
 		{ "stop", no_argument, NULL, OPT_STOP },
 		{ "stop-and-copy", no_argument, NULL, OPT_STOP_AND_COPY },
@@ -204,6 +209,11 @@ static void parse_options(struct options *opt, int argc, char **argv)
 			break;
 		case 'o':
 			opt->output = optarg;
+			break;
+		case OPT_PARENT:
+			if (opt->parent)
+				die_usage("--parent can be given only once; it knows its own");
+			opt->parent = optarg;
 			break;
 		case 'k':
 			opt->flags |= CHECKPOINT_KILL;
@@ -263,6 +273,8 @@ static void parse_options(struct options *opt, int argc, char **argv)
 		die_usage("-o and -l name the same file");
 	if (opt->flags & CHECKPOINT_DRY_RUN)
 		return;
+	if (opt->parent && opt->output && same_file(opt->output, opt->parent))
+		die_usage("--parent and -o name the same file, which would be lost");
 	if (!opt->output || !strcmp(opt->output, "-")) {
 		if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
 			die_usage("the standard output is closed; write the image with -o FILE");
@@ -516,24 +528,247 @@ static int finish_output(const struct output *out, bool killed)
 }
 
 /* How long the tasks stood still is at the end of the image. */
-static bool frozen_ms(const struct output *out, double *ms)
+static bool frozen_ms(const struct output *out, bool incremental, double *ms)
 {
 	struct {
 		struct ckpt_record h;
 		struct ckpt_trailer t;
 	} last;
 	struct stat st;
+	off_t at;
 
-	if (out->dir_fd < 0 || fstat(out->fd, &st) ||
-	    st.st_size < (off_t)sizeof(last))
+	if (out->dir_fd < 0 || fstat(out->fd, &st))
 		return false;
-	if (pread(out->fd, &last, sizeof(last), st.st_size - sizeof(last)) !=
-	    (ssize_t)sizeof(last))
+	at = st.st_size - (off_t)sizeof(last);
+	if (incremental)
+		at -= (off_t)sizeof(struct ckpt_piece);
+	if (at < 0 || pread(out->fd, &last, sizeof(last), at) != (ssize_t)sizeof(last))
 		return false;
 	if (last.h.type != CKPT_REC_TRAILER || last.h.length != sizeof(last))
 		return false;
 	*ms = (double)last.t.frozen_ns / 1e6;
 	return true;
+}
+
+/* ---- with a parent ---------------------------------------------------- */
+
+/**
+ * struct shrinker - a thread that the image goes through, which leaves out what
+ *	the parent has
+ * @opt: The command line.
+ * @out: Where the rest goes.
+ * @fds: The pipe from the kernel.
+ * @thread: It.
+ * @err: Errno of its failure, or 0.
+ * @error: For people.
+ */
+struct shrinker {
+	const struct options	*opt;
+	int			out;
+	int			fds[2];
+	pthread_t		thread;
+	int			err;
+	char			error[512];
+};
+
+static void *shrink_image(void *arg)
+{
+	struct shrinker *s = arg;
+
+	if (ckpt_shrink(s->fds[0], s->out, s->opt->parent, s->error, sizeof(s->error)))
+		s->err = errno;
+	/* What the kernel has yet to say nobody will hear. */
+	close(s->fds[0]);
+	return NULL;
+}
+
+/* Returns the descriptor that the kernel is to write to. */
+static int shrinker_start(struct shrinker *s)
+{
+	sigset_t all, old;
+	int err;
+
+	if (!s->opt->parent || s->out < 0)
+		return s->out;
+	if (pipe2(s->fds, O_CLOEXEC))
+		die(CKPT_EXIT_IO, "cannot make a pipe: %s", strerror(errno));
+	/* As much as an ordinary user may: fewer turns for the same bytes. */
+	fcntl(s->fds[1], F_SETPIPE_SZ, 1 << 20);
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	err = pthread_create(&s->thread, NULL, shrink_image, s);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (err)
+		die(CKPT_EXIT_IO, "cannot make a thread: %s", strerror(err));
+	return s->fds[1];
+}
+
+/* Returns whether all that the kernel has written is where it belongs. */
+static bool shrinker_stop(struct shrinker *s)
+{
+	if (!s->opt->parent || s->out < 0)
+		return true;
+	close(s->fds[1]);
+	pthread_join(s->thread, NULL);
+	return !s->err;
+}
+
+/*
+ * The kernel may kill when all is in the pipe, which is too early: what is there
+ * may be lost yet. So it stops them, and we kill, or let them go on if it came to
+ * nothing. They make no children meanwhile.
+ */
+struct process {
+	pid_t	pid;
+	pid_t	parent;
+	bool	stopped;
+	bool	ours;
+};
+
+struct processes {
+	struct process	*all;
+	size_t		nr;
+};
+
+static bool read_process(const char *name, struct process *p)
+{
+	char path[300], line[1024], *end, state;
+	int fd, pid, parent;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%s/stat", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, line, sizeof(line) - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	line[n] = '\0';
+	/* A name may have anything in it. */
+	end = strrchr(line, ')');
+	if (!end || sscanf(line, "%d", &pid) != 1 ||
+	    sscanf(end + 1, " %c %d", &state, &parent) != 2)
+		return false;
+	*p = (struct process){ .pid = pid, .parent = parent, .stopped = state == 'T' };
+	return true;
+}
+
+static void list_processes(struct processes *ps)
+{
+	struct dirent *entry;
+	size_t room = 0;
+	DIR *d;
+
+	ps->all = NULL;
+	ps->nr = 0;
+	d = opendir("/proc");
+	if (!d)
+		die(CKPT_EXIT_IO, "/proc: %s", strerror(errno));
+	while ((entry = readdir(d))) {
+		if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
+			continue;
+		if (ps->nr == room) {
+			room = 2 * room + 100;
+			ps->all = reallocarray(ps->all, room, sizeof(*ps->all));
+			if (!ps->all)
+				die(CKPT_EXIT_IO, "not enough memory");
+		}
+		if (read_process(entry->d_name, &ps->all[ps->nr]))
+			ps->nr++;
+	}
+	closedir(d);
+}
+
+static struct process *find_process(struct processes *ps, pid_t pid)
+{
+	size_t i;
+
+	for (i = 0; i < ps->nr; i++)
+		if (ps->all[i].pid == pid)
+			return &ps->all[i];
+	return NULL;
+}
+
+/* Those in the cgroup and below. */
+static void mark_cgroup(struct processes *ps, int dir_fd)
+{
+	struct dirent *entry;
+	struct process *p;
+	int fd, pid;
+	FILE *f;
+	DIR *d;
+
+	fd = openat(dir_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	f = fd < 0 ? NULL : fdopen(fd, "r");
+	if (f) {
+		while (fscanf(f, "%d", &pid) == 1) {
+			p = find_process(ps, pid);
+			if (p)
+				p->ours = true;
+		}
+		fclose(f);
+	}
+	fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d)
+		return;
+	while ((entry = readdir(d))) {
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+			continue;
+		fd = openat(dir_fd, entry->d_name,
+			    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (fd < 0)
+			continue;
+		mark_cgroup(ps, fd);
+		close(fd);
+	}
+	closedir(d);
+}
+
+/* The process and its descendants. */
+static void mark_tree(struct processes *ps, pid_t root)
+{
+	struct process *p = find_process(ps, root), *parent;
+	bool more = p;
+	size_t i;
+
+	if (p)
+		p->ours = true;
+	while (more) {
+		more = false;
+		for (i = 0; i < ps->nr; i++) {
+			p = &ps->all[i];
+			parent = p->ours ? NULL : find_process(ps, p->parent);
+			if (parent && parent->ours)
+				more = p->ours = true;
+		}
+	}
+}
+
+/* Kill what was stopped, or let it go on, but for what stood in @before. */
+static void end_stop(const struct options *opt, int target_fd, struct processes *before,
+		     bool do_kill)
+{
+	struct processes now;
+	struct process *p;
+	size_t i;
+
+	list_processes(&now);
+	if (opt->cgroup)
+		mark_cgroup(&now, target_fd);
+	else
+		mark_tree(&now, opt->pid);
+	for (i = 0; i < now.nr; i++) {
+		if (!now.all[i].ours)
+			continue;
+		p = find_process(before, now.all[i].pid);
+		if (do_kill)
+			kill(now.all[i].pid, SIGKILL);
+		else if (!p || !p->stopped)
+			kill(now.all[i].pid, SIGCONT);
+	}
+	free(now.all);
 }
 
 /* ---- main ------------------------------------------------------------- */
@@ -563,7 +798,8 @@ static void catch_signals(void)
 	signal(SIGXFSZ, SIG_IGN);
 }
 
-static void say_done(const struct output *out, const char *target, double sec)
+static void say_done(const struct output *out, const char *target, bool incremental,
+		     double sec)
 {
 	struct stat st;
 	char size[32];
@@ -574,7 +810,7 @@ static void say_done(const struct output *out, const char *target, double sec)
 		return;
 	}
 	human_bytes(size, (__u64)st.st_size);
-	if (frozen_ms(out, &ms))
+	if (frozen_ms(out, incremental, &ms))
 		say("%s: %s in %s; done in %.2f s, stood still for %.1f ms",
 		    target, size, out->name, sec, ms);
 	else
@@ -588,8 +824,10 @@ int main(int argc, char **argv)
 	struct checkpoint_args args = { };
 	struct klog log;
 	struct watch watch = { .verb = "written" };
+	struct shrinker shrinker = { .opt = &opt };
+	struct processes before = { };
 	struct timespec start, end;
-	bool dry_run, killed;
+	bool dry_run, killed, own = false;
 	char target[PATH_MAX + 16];
 	int err, ret;
 	long id = -1;
@@ -614,7 +852,13 @@ int main(int argc, char **argv)
 	args.log_fd = log.fd;
 	catch_signals();
 	open_output(&opt, &out);
-	args.image_fd = out.fd;
+	shrinker.out = out.fd;
+	killed = opt.flags & CHECKPOINT_KILL;
+	if (opt.parent && killed) {
+		list_processes(&before);
+		args.flags ^= CHECKPOINT_KILL | CHECKPOINT_STOP;
+	}
+	args.image_fd = shrinker_start(&shrinker);
 
 	watch.fd = out.fd;
 	watch.log = opt.verbose || dry_run ? &log : NULL;
@@ -625,6 +869,13 @@ int main(int argc, char **argv)
 	if (!interrupted) {
 		id = ckpt_checkpoint(&args);
 		err = id < 0 ? errno : 0;
+	}
+	if (!shrinker_stop(&shrinker) && (!err || err == EPIPE)) {
+		say("--parent: %s", shrinker.error);
+		if (!err && killed)
+			end_stop(&opt, args.target_fd, &before, false);
+		err = shrinker.err;
+		own = true;
 	}
 	watch_stop(&watch);
 	clock_gettime(CLOCK_MONOTONIC, &end);
@@ -642,6 +893,10 @@ int main(int argc, char **argv)
 			    target);
 			die_by_signal(interrupted);
 		}
+		if (own)
+			exit(err == EINVAL || err == ENOENT || err == ENOTDIR ? CKPT_EXIT_USAGE :
+			     err == EBADMSG || err == ENOEXEC ? CKPT_EXIT_IMAGE :
+			     own_exit_code(err));
 		if (dry_run && err == EOPNOTSUPP)
 			die(CKPT_EXIT_REFUSED, "%s: cannot be checkpointed", target);
 		die(ckpt_exit_code(CKPT_OP_CHECKPOINT, err), "%s: %s", target,
@@ -652,10 +907,11 @@ int main(int argc, char **argv)
 		return CKPT_EXIT_OK;
 	}
 
-	killed = opt.flags & CHECKPOINT_KILL;
-	ret = finish_output(&out, killed);
+	ret = finish_output(&out, killed && !opt.parent);
+	if (opt.parent && killed)
+		end_stop(&opt, args.target_fd, &before, !ret);
 	if (opt.verbose && !ret)
-		say_done(&out, target, (double)(end.tv_sec - start.tv_sec) +
+		say_done(&out, target, opt.parent, (double)(end.tv_sec - start.tv_sec) +
 			 (double)(end.tv_nsec - start.tv_nsec) / 1e9);
 	if (!ret && killed)
 		ret = CKPT_EXIT_KILLED;

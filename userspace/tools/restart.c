@@ -398,22 +398,27 @@ static void write_pidfile(const char *path, pid_t pid)
 	free(tmp);
 }
 
-/* ---- other paths ------------------------------------------------------ */
+/* ---- what the kernel can't read as it is ------------------------------ */
 
 /**
- * struct mover - a thread that the image comes through, with other paths
+ * struct mover - a thread that the image comes through, with other paths, or with
+ *	what it has from its parents
  * @opt: The command line.
  * @in: Where it comes from.
+ * @needed: There is something to do.
  * @fds: The pipe to the kernel.
  * @thread: It.
+ * @done: It has come to its end.
  * @err: Errno of its failure, or 0.
  * @error: For people.
  */
 struct mover {
 	const struct options	*opt;
 	int			in;
+	bool			needed;
 	int			fds[2];
 	pthread_t		thread;
+	atomic_bool		done;
 	int			err;
 	char			error[512];
 };
@@ -422,9 +427,13 @@ static void *move_image(void *arg)
 {
 	struct mover *m = arg;
 
-	if (ckpt_relocate(m->in, m->fds[1], m->opt->moves, m->opt->nr_moves,
-			  m->error, sizeof(m->error)))
+	if (m->opt->nr_moves ?
+	    ckpt_relocate(m->in, m->fds[1], m->opt->moves, m->opt->nr_moves,
+			  m->error, sizeof(m->error)) :
+	    ckpt_merge(m->in, m->fds[1], m->error, sizeof(m->error)))
 		m->err = errno;
+	/* Before the kernel is told of the end. */
+	m->done = true;
 	close(m->fds[1]);
 	return NULL;
 }
@@ -435,7 +444,8 @@ static int mover_start(struct mover *m)
 	sigset_t all, old;
 	int err;
 
-	if (!m->opt->nr_moves)
+	m->needed = m->opt->nr_moves || ckpt_is_incremental(m->in);
+	if (!m->needed)
 		return m->in;
 	if (pipe2(m->fds, O_CLOEXEC))
 		die(CKPT_EXIT_IO, "cannot make a pipe: %s", strerror(errno));
@@ -451,17 +461,17 @@ static int mover_start(struct mover *m)
 /* Returns the errno to report for @err. */
 static int mover_stop(struct mover *m, int err)
 {
-	if (!m->opt->nr_moves)
+	if (!m->needed)
 		return err;
 	close(m->fds[0]);
 	/* It may wait for an image that nobody wants any more. */
-	if (err)
-		pthread_cancel(m->thread);
+	if (err && !m->done)
+		return err;
 	pthread_join(m->thread, NULL);
 	/* That the kernel has turned away is no failure of its own. */
 	if (!err || !m->err || m->err == EPIPE)
 		return err;
-	say("--relocate: %s", m->error);
+	say("%s: %s", m->opt->nr_moves ? "--relocate" : m->opt->input, m->error);
 	return m->err;
 }
 

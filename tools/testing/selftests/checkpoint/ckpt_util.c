@@ -663,12 +663,42 @@ int ckpt_finish(struct ckpt_run *run)
 	return 0;
 }
 
-/* The subject goes on after a checkpoint; its end comes before a restart. */
+/* Removes the files in the subject's directory but for those in @keep. */
+static int remove_others(const struct ckpt_run *run, struct dirent **keep, int nr)
+{
+	struct dirent **found;
+	int i, k, n;
+
+	n = scandir(run->dir, &found, NULL, NULL);
+	for (i = 0; i < n; i++) {
+		for (k = 0; k < nr && strcmp(keep[k]->d_name, found[i]->d_name); k++)
+			;
+		if (k == nr && found[i]->d_type == DT_REG)
+			ckpt_remove(run, found[i]->d_name);
+		free(found[i]);
+	}
+	if (n >= 0)
+		free(found);
+	return n < 0 ? -errno : 0;
+}
+
+/*
+ * The subject goes on after a checkpoint; its end comes before a restart, which
+ * is not to find what it has told its children, and us, by then.
+ */
 int ckpt_go_on(struct ckpt_run *run)
 {
+	struct dirent **before;
 	pid_t pid = run->pid;
-	int ret = ckpt_finish(run);
+	int nr = scandir(run->dir, &before, NULL, NULL);
+	int ret = nr < 0 ? -errno : ckpt_finish(run);
 
+	if (!ret)
+		ret = remove_others(run, before, nr);
+	while (nr > 0)
+		free(before[--nr]);
+	if (nr == 0)
+		free(before);
 	if (ret) {
 		ckpt_msg("that was the original, after the checkpoint");
 		return ret;

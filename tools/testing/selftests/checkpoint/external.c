@@ -1225,12 +1225,18 @@ SUBJECT(leaks_objects)
 
 static char leak_stack[65536] __attribute__((aligned(64)));
 static int leak_word;
+static volatile unsigned long leak_count[512];
 
+/* Writes to the memory all the time, also while it is checkpointed. */
 static int shares_memory(void *arg)
 {
+	unsigned int i;
+
 	subject_touch("outside");
-	while (access(arg, F_OK))
-		ckpt_sleep_ms(3);
+	while (access(arg, F_OK)) {
+		for (i = 0; i < 1000000; i++)
+			leak_count[i % 512]++;
+	}
 	WRITE_ONCE(leak_word, 2);
 	return 0;
 }

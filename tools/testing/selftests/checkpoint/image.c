@@ -1180,6 +1180,10 @@ TEST_F_TIMEOUT(image, tasks, CKPT_TIMEOUT)
 	B(CKPT_REC_TASK_OBJS, ckpt_task_objs, p->sighand = p->mm);
 	B(CKPT_REC_TASK_OBJS, ckpt_task_objs, p->sem_undo = 999999);
 	B(CKPT_REC_TASK_OBJS, ckpt_task_objs, p->sem_undo = p->sighand);
+	B(CKPT_REC_TASK_OBJS, ckpt_task_objs, p->io_context = 999999);
+	B(CKPT_REC_TASK_OBJS, ckpt_task_objs, p->io_context = p->mm);
+	B(CKPT_REC_TASK_OBJS, ckpt_task_objs, p->autogroup = 999999);
+	B(CKPT_REC_TASK_OBJS, ckpt_task_objs, p->autogroup = p->mm);
 	B(CKPT_REC_TASK_OBJS, ckpt_task_objs, p->reserved = 1);
 	B(CKPT_REC_TASK, ckpt_task, p->jobctl = ~0U);
 	B(CKPT_REC_TASK, ckpt_task, p->pdeath_signal = 65);

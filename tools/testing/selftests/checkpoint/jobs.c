@@ -363,8 +363,10 @@ SUBJECT(subreaper)
 
 static void *ends_all(void *arg)
 {
-	ckpt_sleep_ms(10);
-	exit(77);
+	/* not while the C library is at work in the first thread */
+	while (ckpt_state(getpid()) != 'Z')
+		ckpt_sleep_ms(3);
+	_exit(77);
 	return arg;
 }
 
@@ -418,6 +420,7 @@ SUBJECT(zombies)
 	/* if the kernel does that at all */
 	dumped = info.si_code == CLD_DUMPED;
 	CHECK_EQ(0, waitid(P_PID, threads, &info, WEXITED | WNOWAIT));
+	CHECK_EQ(77, info.si_status);
 	CHECK_EQ(0, waitid(P_PID, quiet, &info, WEXITED | WNOWAIT | __WCLONE));
 	CHECK_EQ(0, chdir("/"));
 	subject_point();

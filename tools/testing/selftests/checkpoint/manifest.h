@@ -60,7 +60,7 @@ static const struct manifest_member task_struct_members[] = {
 	{ "core_node", PER_BOOT, "run queue" },
 	{ "core_cookie", UNSET, "ckpt_has_core_cookie(), also of the caller" },
 	{ "core_occupation", PER_BOOT, "run queue" },
-	{ "sched_task_group", PER_BOOT, "cgroup or autogroup: the caller's" },
+	{ "sched_task_group", PER_BOOT, "cgroup, the caller's, or autogroup" },
 	{ "uclamp_req", SAVED, "SCHED, what was asked for" },
 	{ "uclamp", DERIVED, "from uclamp_req and the cgroup" },
 	{ "stats", LOST, "scheduler statistics" },
@@ -234,7 +234,7 @@ static const struct manifest_member task_struct_members[] = {
 	{ "bio_list", UNSET, "in the kernel only" },
 	{ "plug", UNSET, "in the kernel only" },
 	{ "reclaim_state", UNSET, "in the kernel only" },
-	{ "io_context", SAVED, "SCHED, ioprio; ckpt_shares_io_context() (CLONE_IO)" },
+	{ "io_context", SAVED, "SCHED, ioprio; IO_CONTEXT if tasks share it (CLONE_IO)" },
 	{ "capture_control", UNSET, "in the kernel only" },
 	{ "ptrace_message", UNSET, "ckpt_is_traced()" },
 	{ "last_siginfo", UNSET, "ckpt_is_traced()" },
@@ -438,7 +438,7 @@ static const struct manifest_member signal_struct_members[] = {
 	{ "tty_old_pgrp", SAVED, "CTTY" },
 	{ "leader", DERIVED, "TREE" },
 	{ "tty", SAVED, "CTTY; else the caller's, see ckpt_terminals_check()" },
-	{ "autogroup", PER_BOOT, "the caller's" },
+	{ "autogroup", SAVED, "AUTOGROUP" },
 
 	/* accounting */
 	{ "stats_lock", PER_BOOT, "lock" },

@@ -378,7 +378,9 @@ static void disturb_attach(struct ckpt_run *run)
 		return;
 	waitpid(pid, &status, __WALL);
 	any_pause(300);
-	ptrace(PTRACE_DETACH, pid, NULL, NULL);
+	/* one that was killed meanwhile is a zombie until we wait for it */
+	if (ptrace(PTRACE_DETACH, pid, NULL, NULL))
+		waitpid(pid, &status, __WALL);
 	any_pause(30000);
 }
 

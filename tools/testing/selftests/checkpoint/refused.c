@@ -506,6 +506,21 @@ TEST_F_TIMEOUT(refused, outside_fs, CKPT_TIMEOUT)
 	ASSERT_EQ(0, refused("outside_fs", "shares its root and working directory", ALL));
 }
 
+SUBJECT(outside_io)
+{
+	/* there is a context once it was used */
+	CHECK_EQ(0, syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 6));
+	if (!fork_outside(CLONE_IO))
+		outside_waits();
+	subject_wait("outside");
+	point();
+}
+
+TEST_F_TIMEOUT(refused, outside_io, CKPT_TIMEOUT)
+{
+	ASSERT_EQ(0, refused("outside_io", "shares its I/O context", ALL));
+}
+
 /* What each of several would undo is in a list that they share. */
 SUBJECT(outside_semundo)
 {

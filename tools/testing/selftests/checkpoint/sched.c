@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <limits.h>
+#include <linux/capability.h>
 #include <linux/mempolicy.h>
 #include <linux/sched.h>
 #include <linux/sched/types.h>
@@ -458,18 +459,139 @@ SUBJECT(too_many_exec)
 	ckpt_sleep_ms(500);
 }
 
+/* ---- which tasks a scheduler takes for one ---- */
+
+#define BEST_EFFORT(data)	(2 << 13 | (data))
+
+static int io_priority(void)
+{
+	return syscall(SYS_ioprio_get, 1, 0);
+}
+
+static void set_io_priority(int prio)
+{
+	CHECK_EQ(0, syscall(SYS_ioprio_set, 1, 0, prio));
+}
+
 SUBJECT(shared_io)
 {
-	pid_t pid;
+	int mate[2], other[2];
+	pid_t pids[2];
+	char c;
 
-	CHECK_EQ(0, syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 6));
-	pid = syscall(SYS_clone, CLONE_IO | SIGCHLD, 0, 0, 0, 0);
-	CHECK(pid >= 0);
-	if (!pid) {
-		subject_wait("go");
+	CHECK_EQ(0, pipe(mate));
+	CHECK_EQ(0, pipe(other));
+	set_io_priority(BEST_EFFORT(6));
+	pids[0] = syscall(SYS_clone, CLONE_IO | SIGCHLD, 0, 0, 0, 0);
+	CHECK(pids[0] >= 0);
+	if (!pids[0]) {
+		CHECK_EQ(1, read(mate[0], &c, 1));
+		CHECK_EQ(BEST_EFFORT(3), io_priority());
+		set_io_priority(BEST_EFFORT(1));
+		_exit(0);
+	}
+	pids[1] = fork();
+	CHECK(pids[1] >= 0);
+	if (!pids[1]) {
+		CHECK_EQ(1, read(other[0], &c, 1));
+		CHECK_EQ(BEST_EFFORT(6), io_priority());
+		set_io_priority(BEST_EFFORT(7));
 		_exit(0);
 	}
 	subject_point();
+	CHECK_EQ(BEST_EFFORT(6), io_priority());
+	set_io_priority(BEST_EFFORT(3));
+	CHECK_EQ(1, write(mate[1], "m", 1));
+	subject_join(pids[0]);
+	CHECK_EQ(BEST_EFFORT(1), io_priority());
+	CHECK_EQ(1, write(other[1], "o", 1));
+	subject_join(pids[1]);
+	CHECK_EQ(BEST_EFFORT(1), io_priority());
+}
+
+/* The number of the autogroup of a process, or 0; and its nice value. */
+static long autogroup(pid_t pid, int *nice)
+{
+	char path[64], text[64];
+	long nr = 0;
+
+	*nice = -100;
+	snprintf(path, sizeof(path), "/proc/%d/autogroup", pid);
+	CHECK(ckpt_slurp(path, text, sizeof(text)) >= 0);
+	if (*text)
+		CHECK_EQ(2, sscanf(text, "/autogroup-%ld nice %d", &nr, nice));
+	return nr;
+}
+
+static void set_autogroup_nice(const char *nice)
+{
+	int fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(strlen(nice), write(fd, nice, strlen(nice)));
+	close(fd);
+}
+
+static pid_t session(const char *nice, const char *ready, bool with_child)
+{
+	pid_t pid = fork(), child = 0;
+
+	CHECK(pid >= 0);
+	if (pid) {
+		subject_wait(ready);
+		return pid;
+	}
+	CHECK(setsid() > 0);
+	set_autogroup_nice(nice);
+	if (with_child) {
+		child = fork();
+		CHECK(child >= 0);
+		if (!child) {
+			subject_report("mate", (pid_t []) { getpid() }, sizeof(pid_t));
+			subject_wait("bye");
+			_exit(0);
+		}
+	}
+	subject_touch(ready);
+	subject_wait("bye");
+	if (child)
+		subject_join(child);
+	_exit(0);
+}
+
+SUBJECT(autogroup)
+{
+	long mine, first, second;
+	pid_t pids[2], mate;
+	int nice, fd;
+
+	pids[0] = session("5", "first", true);
+	pids[1] = session("-3", "second", false);
+	subject_wait("mate");
+	fd = subject_open("mate", O_RDONLY);
+	CHECK_EQ(sizeof(mate), read(fd, &mate, sizeof(mate)));
+	close(fd);
+	subject_point();
+
+	mine = autogroup(getpid(), &nice);
+	CHECK(mine);
+	first = autogroup(pids[0], &nice);
+	CHECK_EQ(5, nice);
+	CHECK_EQ(first, autogroup(mate, &nice));
+	second = autogroup(pids[1], &nice);
+	CHECK_EQ(-3, nice);
+	CHECK(first && second && first != second && first != mine && second != mine);
+	subject_touch("bye");
+	subject_join(pids[0]);
+	subject_join(pids[1]);
+}
+
+SUBJECT(important_session)
+{
+	pid_t pid = session("-5", "session", false);
+
+	subject_point();
+	subject_touch("bye");
 	subject_join(pid);
 }
 
@@ -480,6 +602,8 @@ CKPT_ROUNDTRIP(sched, deadline);
 CKPT_ROUNDTRIP(sched, slice);
 CKPT_ROUNDTRIP(sched, policies);
 CKPT_ROUNDTRIP(sched, too_many);
+CKPT_ROUNDTRIP(sched, shared_io);
+CKPT_ROUNDTRIP(sched, autogroup);
 
 /* What the kernel does not have cannot be shown to come back. */
 static bool has_clamps(void)
@@ -514,11 +638,6 @@ TEST_F_TIMEOUT(sched, numa_memory, CKPT_TIMEOUT)
 }
 
 CKPT_FIXTURE(sched_special);
-
-TEST_F_TIMEOUT(sched_special, shared_io, CKPT_TIMEOUT)
-{
-	ASSERT_EQ(0, ckpt_refused("shared_io", "CLONE_IO", NULL));
-}
 
 TEST_F_TIMEOUT(sched_special, numa_shared, CKPT_TIMEOUT)
 {
@@ -644,6 +763,38 @@ TEST_F_TIMEOUT(sched_special, no_node, CKPT_TIMEOUT)
 	if (access("/sys/devices/system/node/node1", F_OK))
 		SKIP(return, "takes two NUMA nodes");
 	restart_there(_metadata, "second_node", "node");
+}
+
+/* Who restarts it could not give that nice value to its own. */
+TEST_F_TIMEOUT(sched_special, autogroup_privilege, CKPT_TIMEOUT)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[2];
+	struct ckpt_run run;
+	pid_t pid, child;
+	int status;
+
+	ckpt_init(&run, &(struct ckpt_how) { .kill = true });
+	ASSERT_EQ(0, ckpt_start(&run, "important_session"));
+	pid = run.pid;
+	ASSERT_EQ(0, ckpt_checkpoint(&run));
+	run.pid = 0;
+	child = fork();
+	if (!child) {
+		syscall(SYS_capget, &head, caps);
+		caps[CAP_SYS_NICE / 32].effective &= ~(1U << CAP_SYS_NICE % 32);
+		if (syscall(SYS_capset, &head, caps))
+			_exit(99);
+		_exit(ckpt_restart(&run) == -EPERM ? 0 : 1);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(1, ckpt_log_has(&run, "autogroup with nice value -5")) ckpt_print(&run, "log");
+	EXPECT_EQ(-1, kill(pid, 0));
+	ckpt_remove(&run, "bye");
+	ASSERT_EQ(pid, ckpt_restart(&run)) ckpt_print(&run, "log");
+	ASSERT_EQ(0, ckpt_finish(&run));
+	ASSERT_EQ(0, ckpt_cleanup(&run));
 }
 
 /* Others have so much of the CPUs that there is no room for it any more. */
