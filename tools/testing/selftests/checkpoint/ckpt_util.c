@@ -336,7 +336,6 @@ void ckpt_init(struct ckpt_run *run, const struct ckpt_how *how)
 static int run_setup(struct ckpt_run *run)
 {
 	static const char * const dirs[] = { "f", "saved" };
-	static unsigned int count;
 	const char *mount = cgroup_mount();
 	char path[PATH_MAX];
 	unsigned int i;
@@ -360,8 +359,8 @@ static int run_setup(struct ckpt_run *run)
 
 	if (!mount)
 		return 0;
-	snprintf(run->cgroup, sizeof(run->cgroup), "%s/ckpt-test-%d-%u", mount,
-		 getpid(), count++);
+	/* by that name: pids are the same in each pid namespace */
+	snprintf(run->cgroup, sizeof(run->cgroup), "%s%s", mount, strrchr(run->dir, '/'));
 	if (mkdir(run->cgroup, 0755)) {
 		run->cgroup[0] = '\0';
 		return 0;
