@@ -46,7 +46,7 @@
 #include "random.h"
 
 #define DEFAULT_SEEDS	20
-#define RUN_SECONDS	60
+#define RUN_SECONDS	CKPT_PATIENCE
 #define SHRINK_SECONDS	100
 #define MAX_REASONS	64
 
@@ -167,10 +167,12 @@ static bool can_spoil(const struct ckpt_record *rec)
 /* Changes one bit of the body of a record, and makes the record valid again. */
 static void spoil(const struct ckpt_run *run)
 {
-	static char image[64 << 20];
+	const size_t max = 64 << 20;
+	/* not a static one: subjects would have it, and we look at all they have */
+	char *image = malloc(max);
 	uint64_t random = plan.seed * 0x9e3779b97f4a7c15ULL;
 	int fd = ckpt_open(run, "image", O_RDWR);
-	ssize_t size = read(fd, image, sizeof(image)), pos;
+	ssize_t size = image ? read(fd, image, max) : 0, pos;
 	unsigned int nr = 0, number = 0, chosen, bit;
 	struct ckpt_record *rec;
 
@@ -197,6 +199,7 @@ static void spoil(const struct ckpt_run *run)
 		ckpt_msg("cannot write: %m");
 out:
 	close(fd);
+	free(image);
 }
 
 /* ---- one run ---- */

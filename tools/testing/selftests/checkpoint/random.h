@@ -15,6 +15,10 @@
 #define SLOT_ADDR	0x100000000000UL
 #define SLOT_SIZE	(1UL << 24)
 
+/* A struct timespec for each task: how long it waits. */
+#define PATIENCE_ADDR	0x110000000000UL
+#define PATIENCE_SECONDS	600
+
 /*
  * What the tasks do, one after the other: operation, its name, and the names of
  * its operands a, b, c, d and v. All of them may fail, and then do nothing: so

@@ -467,6 +467,21 @@ static void make_signalfd(int task)
 	add(task, fd, new_obj(SIGNALFD, 0, task), 0);
 }
 
+static bool has_other_end(const struct entry *e)
+{
+	int i, j;
+
+	for (i = 0; i < nr_tasks; i++) {
+		const struct table *t = table_of(i);
+
+		for (j = 0; j < t->nr && tasks[i].alive; j++)
+			if (t->entry[j].obj == e->obj &&
+			    (e->end == 2 || t->entry[j].end != e->end))
+				return true;
+	}
+	return false;
+}
+
 static void add_item(int task)
 {
 	static const unsigned int events[] = {
@@ -474,6 +489,7 @@ static void add_item(int task)
 		EPOLLOUT, EPOLLIN | EPOLLRDHUP | EPOLLPRI, EPOLLIN | EPOLLOUT | EPOLLET,
 		EPOLLIN | EPOLLEXCLUSIVE,
 	};
+	unsigned int chosen;
 	struct entry *ep = pick(task, K(EPOLL));
 	struct entry *e = pick(task, CHANNELS | K(TIMERFD) | K(INOTIFY) | K(PIDFD) | K(MQ) |
 			       K(LISTENER) | K(TCP) | K(EPOLL) | K(SIGNALFD));
@@ -486,7 +502,11 @@ static void add_item(int task)
 	/* no circles, and not too deep */
 	if (objs[e->obj].kind == EPOLL && e->obj < ep->obj)
 		return;
-	emit(OP_EPCTL, task, ep->fd, e->fd, events[rnd(8)], EPOLL_CTL_ADD, value());
+	chosen = events[rnd(8)];
+	/* what was told of these is told once more, the documentation says */
+	if (objs[e->obj].kind == EPOLL || (objs[e->obj].kind == PIPE && !has_other_end(e)))
+		chosen &= ~EPOLLET;
+	emit(OP_EPCTL, task, ep->fd, e->fd, chosen, EPOLL_CTL_ADD, value());
 	objs[e->obj].special = true;
 	if (maybe(20))
 		emit(OP_EPWAIT, task, ep->fd, 1 + rnd(4), 0, 0, 0);

@@ -93,6 +93,57 @@ static int bare_inode(ino_t ino)
 	return -1;
 }
 
+/* Is there something of this name, which was deleted? fd tells where. */
+static bool name_again(const char *name, int fd)
+{
+	struct mq_attr attr;
+	struct stat st;
+	int other;
+
+	if (fd < 0 || mq_getattr(fd, &attr))
+		return !lstat(name, &st);
+	/* the system call takes a name without the slash of mq_open(3) */
+	other = syscall(SYS_mq_open, name + 1, O_RDONLY | O_CLOEXEC, 0, NULL);
+	if (other >= 0)
+		close(other);
+	return other >= 0;
+}
+
+/*
+ * The name of a file, with what is a matter of chance replaced where it is just
+ * that:
+ *
+ * - the name of a file of O_TMPFILE is its inode number;
+ * - one that was deleted, and that has a namesake by now, comes back as
+ *   .restart-NUMBER. Where the name is free, it must be the same.
+ */
+static const char *name_of(const char *link, ino_t ino, int fd)
+{
+	static char out[PATH_MAX + 32];
+	const char *base = strrchr(link, '/'), *tail = strstr(link, " (deleted)");
+	unsigned long long number;
+	int len = 0;
+
+	/* the memory of MAP_SHARED | MAP_ANONYMOUS has that name, and no other */
+	if (!base || !tail || tail < base || tail[10] || !strncmp(link, "/dev/zero ", 10))
+		return link;
+	base++;
+	snprintf(out, sizeof(out), "%.*s", (int)(tail - link), link);
+	if (sscanf(base, "#%llu%n", &number, &len) == 1 && base + len == tail) {
+		if (number == ino)
+			snprintf(out, sizeof(out), "%.*s# (deleted)", (int)(base - link), link);
+		else
+			return link;
+	} else if ((sscanf(base, ".restart-%16llx%n", &number, &len) == 1 &&
+		    base + len == tail) || name_again(out, fd)) {
+		snprintf(out, sizeof(out), "%.*s (deleted, as is its name)",
+			 (int)(base - link), link);
+	} else {
+		return link;
+	}
+	return out;
+}
+
 /* ---- tasks ---- */
 
 static int by_number(const void *a, const void *b)
@@ -159,7 +210,23 @@ int snapshot_wait(void)
 	return -1;
 }
 
-static void stat_fields(pid_t tid)
+/*
+ * What only a task that lives has a use for, and what is the process's only as
+ * long as one does: signals that wait, that are blocked, ignored, or handled.
+ */
+static bool is_moot(int i, bool of_process)
+{
+	int k;
+
+	if (ckpt_state(tids[i]) != 'Z')
+		return false;
+	for (k = 0; k < nr_tids && of_process; k++)
+		if (tgids[k] == tgids[i] && ckpt_state(tids[k]) != 'Z')
+			return false;
+	return true;
+}
+
+static void stat_fields(int task)
 {
 	/* numbers as in proc(5) */
 	static const char fields[] = {
@@ -167,6 +234,8 @@ static void stat_fields(pid_t tid)
 		45, 46, 47, 48, 49, 50, 51, 52,
 	};
 	char path[64], *p, *word, *next = NULL;
+	bool no_mask = is_moot(task, false), no_handlers = is_moot(task, true);
+	pid_t tid = tids[task];
 	int n = 3;
 	unsigned int i = 0;
 
@@ -184,8 +253,11 @@ static void stat_fields(pid_t tid)
 			say("%d: state %s\n", tid,
 			    strchr("RSD", *word) ? "sleeps or runs" : word);
 		if (i < sizeof(fields) && fields[i] == n) {
-			say("%d: stat %d %s\n", tid, n, word);
 			i++;
+			/* pending and blocked; ignored and caught */
+			if (n < 33 ? n > 30 && no_mask : n < 35 && no_handlers)
+				continue;
+			say("%d: stat %d %s\n", tid, n, word);
 		}
 	}
 }
@@ -239,6 +311,12 @@ static void sharing(int i)
 
 /* ---- memory ---- */
 
+struct mapping {
+	unsigned long from, to, offset, ino;
+	unsigned int major, minor;
+	char prot[8], name[256], flags[256];
+};
+
 static uint64_t sum_memory(int mem, unsigned long from, unsigned long to)
 {
 	uint64_t sum = HASH_START, *words = (uint64_t *)buf;
@@ -247,8 +325,12 @@ static uint64_t sum_memory(int mem, unsigned long from, unsigned long to)
 	while (from < to) {
 		n = to - from < sizeof(buf) ? to - from : sizeof(buf);
 		n = pread(mem, buf, n, from);
-		if (n <= 0)
-			return sum * 31 + (from >> 12) + 7;
+		if (n <= 0) {
+			/* beyond the end of the file */
+			sum = sum * 31 + 7;
+			from += 4096;
+			continue;
+		}
 		for (i = 0; i < n / 8; i++)
 			sum = (sum ^ words[i]) * 1099511628211ULL;
 		from += n;
@@ -256,32 +338,81 @@ static uint64_t sum_memory(int mem, unsigned long from, unsigned long to)
 	return sum;
 }
 
+/* How long poll() and select() may still wait: they note that when interrupted. */
+static void patience(int mem, pid_t tid)
+{
+	struct timespec left[MAX_TASKS];
+	int i;
+
+	if (pread(mem, left, sizeof(left), PATIENCE_ADDR) != sizeof(left))
+		return;
+	for (i = 0; i < MAX_TASKS; i++)
+		say("%d: patience of %d: %s\n", tid, i, !left[i].tv_sec && !left[i].tv_nsec ?
+		    "none" : left[i].tv_sec < 0 || left[i].tv_sec > PATIENCE_SECONDS ?
+		    "not possible" : "some");
+}
+
+static void one_mapping(int mem, pid_t tid, const struct mapping *map)
+{
+	uint64_t sum = 0;
+
+	if (!map->to)
+		return;
+	if (map->from == PATIENCE_ADDR)
+		patience(mem, tid);
+	else if (!strstr(map->name, "[vv") && map->prot[0] == 'r')
+		sum = sum_memory(mem, map->from, map->to);
+	say("%d: map %lx-%lx %s %lx inode %d %s flags %s sum %016lx\n", tid, map->from, map->to,
+	    map->prot, map->offset,
+	    map->ino ? inode_number(makedev(map->major, map->minor), map->ino) : -1,
+	    name_of(map->name, map->ino, -1), map->flags, sum);
+}
+
+/*
+ * Whether two mappings, side by side, of which nothing else differs, are one or two
+ * is a matter of when each of them was first written to.
+ */
+static bool may_merge(const struct mapping *a, const struct mapping *b)
+{
+	return a->to == b->from && a->ino == b->ino && a->major == b->major &&
+	       a->minor == b->minor && !strcmp(a->prot, b->prot) &&
+	       !strcmp(a->name, b->name) && !strcmp(a->flags, b->flags) &&
+	       (!a->ino || a->offset + (a->to - a->from) == b->offset);
+}
+
 static void memory(pid_t tid)
 {
-	static char maps[1 << 17];
-	unsigned long from, to, offset, ino;
-	unsigned int major, minor;
-	char path[64], prot[8], *line, *next = NULL;
-	uint64_t sum;
+	static char maps[1 << 18];
+	struct mapping last = { }, map = { }, head;
+	char path[64], *line, *next = NULL;
 	int mem, name;
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", tid);
+	snprintf(path, sizeof(path), "/proc/%d/smaps", tid);
 	if (ckpt_slurp(path, maps, sizeof(maps)) <= 0)
 		return;
 	snprintf(path, sizeof(path), "/proc/%d/mem", tid);
 	mem = open(path, O_RDONLY | O_CLOEXEC);
 	for (line = strtok_r(maps, "\n", &next); line; line = strtok_r(NULL, "\n", &next)) {
 		name = 0;
-		if (sscanf(line, "%lx-%lx %7s %lx %x:%x %lu %n", &from, &to, prot, &offset,
-			   &major, &minor, &ino, &name) < 7)
+		/* "Anonymous:" begins like a number */
+		if (sscanf(line, "%lx-%lx %7s %lx %x:%x %lu %n", &head.from, &head.to,
+			   head.prot, &head.offset, &head.major, &head.minor, &head.ino,
+			   &name) >= 7) {
+			map = head;
+			snprintf(map.name, sizeof(map.name), "%s", name ? line + name : "");
 			continue;
-		sum = 0;
-		if (!strstr(line, "[vv") && prot[0] == 'r')
-			sum = sum_memory(mem, from, to);
-		say("%d: map %lx-%lx %s %lx inode %d %s sum %016lx\n", tid, from, to, prot,
-		    offset, ino ? inode_number(makedev(major, minor), ino) : -1,
-		    name ? line + name : "", sum);
+		}
+		if (strncmp(line, "VmFlags: ", 9))
+			continue;
+		snprintf(map.flags, sizeof(map.flags), "%s", line + 9);
+		if (may_merge(&last, &map)) {
+			last.to = map.to;
+		} else {
+			one_mapping(mem, tid, &last);
+			last = map;
+		}
 	}
+	one_mapping(mem, tid, &last);
 	close(mem);
 }
 
@@ -292,6 +423,35 @@ static void one_file(const char *name, int fd, int depth);
 static int by_text(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/*
+ * A lock of flock(2) belongs to an open file, one of fcntl(2) to a descriptor table.
+ * Of the processes that have that in common, the one that called is named, but after
+ * a restart the one that came first: leave the former out, and of the latter tell
+ * the first one. Who waits for a lock is named as before.
+ */
+static void lock_owner(char *line)
+{
+	char *p = strstr(line, "FLOCK ") ?: strstr(line, "POSIX "), name[16] = "-";
+	int from = 0, to = 0, pid, i, j;
+
+	if (!p || strstr(line, "-> ") ||
+	    sscanf(p, "%*s ADVISORY %*s %n%d%n", &from, &pid, &to) != 1)
+		return;
+	if (*p == 'P') {
+		for (i = 0; i < nr_tids && tids[i] != pid; i++)
+			;
+		for (j = 0; j < i && i < nr_tids; j++)
+			if (!syscall(SYS_kcmp, tids[i], tids[j], KCMP_FILES, 0, 0))
+				break;
+		if (i == nr_tids)
+			return;
+		/* not longer than it was */
+		snprintf(name, to - from + 1, "%d", tgids[j]);
+	}
+	memmove(p + from + strlen(name), p + to, strlen(p + to) + 1);
+	memcpy(p + from, name, strlen(name));
 }
 
 /* One line of what the kernel tells of a descriptor, with other numbers. */
@@ -335,6 +495,7 @@ static void info_line(char *line, char *out, size_t size)
 		if (*p)
 			snprintf(out, size, "lock%.*s inode %d%s", (int)(p - line), line,
 				 bare_inode(ino), strchr(p + 1, ' ') ?: "");
+		lock_owner(out);
 		return;
 	}
 	snprintf(out, size, "%s", line);
@@ -561,7 +722,7 @@ static void one_file(const char *name, int fd, int depth)
 	text[n > 0 ? n : 0] = 0;
 	if (!S_ISFIFO(st.st_mode) || text[0] == '/')
 		if (!S_ISSOCK(st.st_mode))
-			say("%s: link %s\n", name, text);
+			say("%s: link %s\n", name, name_of(text, st.st_ino, fd));
 	say("%s: inode %d mode %o uid %d gid %d links %lu", name,
 	    inode_number(st.st_dev, st.st_ino), st.st_mode, st.st_uid, st.st_gid,
 	    (unsigned long)st.st_nlink);
@@ -710,6 +871,7 @@ static void all_locks(void)
 			continue;
 		snprintf(one, sizeof(one), "lock%.*s inode %d%s", (int)(p - line), line, i,
 			 strchr(p + 1, ' ') ?: "");
+		lock_owner(one);
 		lines[nr++] = strdup(one);
 	}
 	qsort(lines, nr, sizeof(char *), by_text);
@@ -779,10 +941,11 @@ void snapshot_take(struct snapshot *s)
 {
 	static const char *const status[] = {
 		"Umask", "Tgid", "NStgid", "NSpgid", "NSsid", "TracerPid", "Uid", "Gid",
-		"Groups", "Threads", "SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt",
-		"Cap", "NoNewPrivs", "Seccomp", "Speculation", "Cpus_allowed:", "Mems_allowed:",
+		"Groups", "Threads", "Cap", "NoNewPrivs", "Seccomp", "Speculation", "Cpus_allowed:", "Mems_allowed:",
 		"CoreDumping", "THP_enabled", "VmLck", "VmPin", NULL
 	};
+	static const char *const status_of_thread[] = { "SigPnd", "SigBlk", NULL };
+	static const char *const status_of_process[] = { "ShdPnd", "SigIgn", "SigCgt", NULL };
 	int i, j;
 
 	memset(s, 0, sizeof(*s));
@@ -793,8 +956,12 @@ void snapshot_take(struct snapshot *s)
 	for (i = 0; i < nr_tids; i++)
 		number_inodes(tids[i]);
 	for (i = 0; i < nr_tids; i++) {
-		stat_fields(tids[i]);
+		stat_fields(i);
 		lines_of(tids[i], "status", status);
+		if (!is_moot(i, false))
+			lines_of(tids[i], "status", status_of_thread);
+		if (!is_moot(i, true))
+			lines_of(tids[i], "status", status_of_process);
 		if (ckpt_state(tids[i]) == 'Z')
 			continue;
 		sharing(i);

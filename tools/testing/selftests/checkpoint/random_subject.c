@@ -822,7 +822,7 @@ static long op_write(const struct op *op, unsigned char *buf)
 	set_back(op->a, flags);
 	/* a worker of the kernel takes it to the other side */
 	if (S_ISCHR(st.st_mode) && strstr(name, "/pt"))
-		nap(15);
+		nap(50);
 	return ret;
 }
 
@@ -986,27 +986,36 @@ static long op_msgrcv(const struct op *op, int nowait, uint32_t *hash)
 	return ret;
 }
 
-static long op_gone(int task)
+/* Its state, or X if it is no more. */
+static char state_of(int task)
 {
 	char path[64], text[256];
 	char *p;
-	int i;
 	long fd, n;
+
+	sprintf(path, "/proc/%d/stat", board->tid[task]);
+	fd = sys(SYS_open, path, O_RDONLY);
+	if (fd < 0)
+		return 'X';
+	n = sys(SYS_read, fd, text, sizeof(text) - 1);
+	sys(SYS_close, fd);
+	if (n <= 0)
+		return 'X';
+	text[n] = 0;
+	p = strrchr(text, ')');
+	return p ? p[2] : '?';
+}
+
+static long op_gone(int task)
+{
+	char state;
+	int i;
 
 	if (board->alive[task])
 		return -EBUSY;
-	for (i = 0; i < 1000; i++) {
-		sprintf(path, "/proc/%d/stat", board->tid[task]);
-		fd = sys(SYS_open, path, O_RDONLY);
-		if (fd < 0)
-			return 0;
-		n = sys(SYS_read, fd, text, sizeof(text) - 1);
-		sys(SYS_close, fd);
-		if (n <= 0)
-			return 0;
-		text[n] = 0;
-		p = strrchr(text, ')');
-		if (p && (p[2] == 'Z' || p[2] == 'X'))
+	for (i = 0; i < 30000; i++) {
+		state = state_of(task);
+		if (state == 'Z' || state == 'X')
 			return 0;
 		nap(1);
 	}
@@ -1019,14 +1028,15 @@ static long op_awake(const struct op *op)
 
 	if (!board->alive[op->a] || !board->mode[op->a])
 		return -ESRCH;
-	for (i = 0; i < 1500; i++) {
+	/* where all is slow, it may be awake, and not have come far */
+	for (i = 0; i < 1500 || (i < 15000 && state_of(op->a) == 'R'); i++) {
 		if (board->awake[op->a])
 			return 0;
 		/* the first moments are the likely ones */
 		nap(i < 20 ? 1 : 2);
 	}
 	sys(SYS_tgkill, board->tgid[op->a], board->tid[op->a], SIG_WAKE);
-	for (i = 0; i < 1000 && !board->awake[op->a]; i++)
+	for (i = 0; i < 15000 && !board->awake[op->a]; i++)
 		nap(2);
 	return -ETIMEDOUT;
 }
@@ -1451,13 +1461,14 @@ static void pause_here(int me)
 {
 	int mode = board->mode[me], fd = board->mode_fd[me], arg = board->mode_arg[me];
 	struct timespec ts = { .tv_nsec = 4000000 };
-	struct timespec patience = { .tv_sec = 60 };
+	struct timespec *patience = (struct timespec *)PATIENCE_ADDR + me;
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	unsigned long set = 1UL << (SIG_GO - 1);
 	struct op op = { .a = fd, .b = arg, .d = -1 };
 	uint32_t hash = HASH_START;
 	unsigned char buf[512];
-	long ret = 0;
+	struct stat st = { };
+	long ret = 0, more;
 
 	board->awake[me] = 0;
 	board->paused++;
@@ -1474,11 +1485,22 @@ static void pause_here(int me)
 		sys(SYS_kill, board->tgid[me], SIGSTOP);
 		break;
 	case WAIT_POLL:
-		ret = sys(SYS_ppoll, &p, 1, &patience, NULL, 8);
+		patience->tv_sec = PATIENCE_SECONDS;
+		ret = sys(SYS_ppoll, &p, 1, patience, NULL, 8);
+		if (patience->tv_sec < 0 || patience->tv_sec > PATIENCE_SECONDS)
+			ret = -ERANGE;
 		hash = hash_add(hash, &p.revents, sizeof(p.revents));
 		break;
 	case WAIT_READ:
 		ret = sys(SYS_read, fd, buf, arg);
+		/* what is written to a terminal comes in pieces: a line and its end */
+		sys(SYS_fstat, fd, &st);
+		while (S_ISCHR(st.st_mode) && ret > 0 && ret < arg && readable(fd, 100) & POLLIN) {
+			more = sys(SYS_read, fd, buf + ret, arg - ret);
+			if (more <= 0)
+				break;
+			ret += more;
+		}
 		if (ret > 0)
 			hash = hash_add(hash, buf, ret);
 		break;
@@ -1486,7 +1508,7 @@ static void pause_here(int me)
 		ret = sys(SYS_rt_sigtimedwait, &set, NULL, NULL, 8);
 		break;
 	case WAIT_EPOLL:
-		ret = epwait(fd, 4, 60000, &hash);
+		ret = epwait(fd, 4, PATIENCE_SECONDS * 1000, &hash);
 		break;
 	case WAIT_SEM:
 		ret = op_semop(&op, 0);
@@ -1516,7 +1538,7 @@ static void pause_root(void)
 
 	for (i = 1; i < MAX_TASKS; i++)
 		nr += board->alive[i];
-	for (i = 0; i < 5000 && board->paused < nr; i++)
+	for (i = 0; i < 60000 && board->paused < nr; i++)
 		nap(1);
 	subject_ready();
 	sprintf(path, "%s/go", subject_dir);
@@ -1629,6 +1651,8 @@ SUBJECT(random)
 	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(board != MAP_FAILED);
+	CHECK(mmap((void *)PATIENCE_ADDR, 4096, PROT_READ | PROT_WRITE, MAP_SHARED |
+		   MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != MAP_FAILED);
 	/* orphans stay in the tree */
 	CHECK(!prctl(PR_SET_CHILD_SUBREAPER, 1));
 	/* all that the plan makes use of waits until it is asked for */
