@@ -207,6 +207,8 @@ const char *file_kind(__u32 kind)
 		return "netlink";
 	case CKPT_FILE_INOTIFY:
 		return "inotify";
+	case CKPT_FILE_FANOTIFY:
+		return "fanotify";
 	case CKPT_FILE_MQUEUE:
 		return "mqueue";
 	case CKPT_FILE_AIO:
@@ -307,6 +309,7 @@ static bool behind_file(__u32 type)
 	case CKPT_REC_INET:
 	case CKPT_REC_NETLINK:
 	case CKPT_REC_INOTIFY:
+	case CKPT_REC_FANOTIFY:
 	case CKPT_REC_MQUEUE:
 	case CKPT_REC_AIO:
 	case CKPT_REC_IO_URING:
@@ -482,6 +485,17 @@ static void check_cpu(struct loader *ld, const struct rec *rec)
 		bad(ld->img, rec, "%u parts do not fit", c->nr_parts);
 }
 
+static void check_fanotify_event(struct loader *ld, const struct rec *rec)
+{
+	const struct ckpt_fanotify_event *e = rec->body;
+
+	if (e->kind == CKPT_FANOTIFY_PATH)
+		check_string(ld, rec);
+	else
+		check_count(ld, rec, (__u64)e->dir.len + e->dir2.len + e->object.len +
+			    e->name_len + e->name2_len, 1);
+}
+
 static void check_own(struct loader *ld, const struct rec *rec)
 {
 	const void *body = rec->body;
@@ -498,6 +512,7 @@ static void check_own(struct loader *ld, const struct rec *rec)
 	case CKPT_REC_INODE:
 	case CKPT_REC_INOTIFY_WATCH:
 	case CKPT_REC_INOTIFY_EVENT:
+	case CKPT_REC_FANOTIFY_MARK:
 	case CKPT_REC_MQUEUE:
 	case CKPT_REC_VMA:
 		check_string(ld, rec);
@@ -506,6 +521,9 @@ static void check_own(struct loader *ld, const struct rec *rec)
 		break;
 	case CKPT_REC_PIPE:
 		check_pipe(ld, rec);
+		break;
+	case CKPT_REC_FANOTIFY_EVENT:
+		check_fanotify_event(ld, rec);
 		break;
 	case CKPT_REC_PTY:
 		check_string(ld, rec);
@@ -738,6 +756,8 @@ static const __u32 part_of[NR_COUNTS][2] = {
 	[CKPT_REC_INET_MSG]	= { CKPT_REC_INET },
 	[CKPT_REC_INOTIFY_WATCH] = { CKPT_REC_INOTIFY },
 	[CKPT_REC_INOTIFY_EVENT] = { CKPT_REC_INOTIFY },
+	[CKPT_REC_FANOTIFY_MARK] = { CKPT_REC_FANOTIFY },
+	[CKPT_REC_FANOTIFY_EVENT] = { CKPT_REC_FANOTIFY },
 	[CKPT_REC_MQUEUE_MSG]	= { CKPT_REC_MQUEUE },
 	[CKPT_REC_AIO_CTX]	= { CKPT_REC_MM },
 };

@@ -428,6 +428,30 @@ static const struct field inotify_event_[] = {
 	U(ckpt_inotify_event, cookie), ZERO(ckpt_inotify_event, reserved), { }
 };
 
+static const struct field fanotify[] = {
+	U(ckpt_fanotify, uid), X(ckpt_fanotify, flags),
+	X(ckpt_fanotify, event_f_flags), U(ckpt_fanotify, max_events),
+	U(ckpt_fanotify, unpriv), ZERO(ckpt_fanotify, reserved), { }
+};
+
+static const struct field fanotify_mark_[] = {
+	X(ckpt_fanotify_mark, flags), X(ckpt_fanotify_mark, mask),
+	X(ckpt_fanotify_mark, ignore_mask), O(ckpt_fanotify_mark, mode),
+	REF(ckpt_fanotify_mark, file, FILE), BYTES(ckpt_fanotify_mark, fsid),
+	ZERO(ckpt_fanotify_mark, reserved), { }
+};
+
+static const struct field fanotify_event_[] = {
+	U(ckpt_fanotify_event, kind), X(ckpt_fanotify_event, mask),
+	REF(ckpt_fanotify_event, pid, PID), REF(ckpt_fanotify_event, file, FILE),
+	S(ckpt_fanotify_event, error), U(ckpt_fanotify_event, error_count),
+	BYTES(ckpt_fanotify_event, fsid),
+	U(ckpt_fanotify_event, dir.type), COUNT(ckpt_fanotify_event, dir.len),
+	U(ckpt_fanotify_event, dir2.type), COUNT(ckpt_fanotify_event, dir2.len),
+	U(ckpt_fanotify_event, object.type), COUNT(ckpt_fanotify_event, object.len),
+	COUNT(ckpt_fanotify_event, name_len), COUNT(ckpt_fanotify_event, name2_len), { }
+};
+
 static const struct field mqueue[] = {
 	X(ckpt_mqueue, flags), O(ckpt_mqueue, mode), U(ckpt_mqueue, uid),
 	U(ckpt_mqueue, gid), U(ckpt_mqueue, maxmsg), U(ckpt_mqueue, msgsize),
@@ -528,6 +552,9 @@ static const struct type types[] = {
 	[CKPT_REC_INOTIFY]	= { .fields = inotify },
 	[CKPT_REC_INOTIFY_WATCH] = { inotify_watch, DATA_STRINGS, NULL, 0 },
 	[CKPT_REC_INOTIFY_EVENT] = { inotify_event_, DATA_STRINGS, NULL, 0 },
+	[CKPT_REC_FANOTIFY]	= { .fields = fanotify },
+	[CKPT_REC_FANOTIFY_MARK] = { fanotify_mark_, DATA_STRINGS, NULL, 0 },
+	[CKPT_REC_FANOTIFY_EVENT] = { fanotify_event_, DATA_BYTES, NULL, 0 },
 	[CKPT_REC_MQUEUE]	= { mqueue, DATA_STRINGS, NULL, 0 },
 	[CKPT_REC_MQUEUE_MSG]	= { mqueue_msg, DATA_BYTES, NULL, 0 },
 	[CKPT_REC_AIO]		= { aio, DATA_BYTES, NULL, 0 },

@@ -61,6 +61,7 @@ struct ckpt_reader {
 };
 
 #define NR_TYPES	(CKPT_REC_AUTOGROUP + 1U)	/* the highest known, and one */
+#define NR_TYPES	(CKPT_REC_FANOTIFY_EVENT + 1U)	/* the highest known, and one */
 
 static const struct {
 	const char	*name;
@@ -97,6 +98,9 @@ static const struct {
 	[CKPT_REC_INOTIFY]	= { "INOTIFY", sizeof(struct ckpt_inotify) },
 	[CKPT_REC_INOTIFY_WATCH] = { "INOTIFY_WATCH", sizeof(struct ckpt_inotify_watch) },
 	[CKPT_REC_INOTIFY_EVENT] = { "INOTIFY_EVENT", sizeof(struct ckpt_inotify_event) },
+	[CKPT_REC_FANOTIFY]	= { "FANOTIFY", sizeof(struct ckpt_fanotify) },
+	[CKPT_REC_FANOTIFY_MARK] = { "FANOTIFY_MARK", sizeof(struct ckpt_fanotify_mark) },
+	[CKPT_REC_FANOTIFY_EVENT] = { "FANOTIFY_EVENT", sizeof(struct ckpt_fanotify_event) },
 	[CKPT_REC_MQUEUE]	= { "MQUEUE", sizeof(struct ckpt_mqueue) },
 	[CKPT_REC_MQUEUE_MSG]	= { "MQUEUE_MSG", sizeof(struct ckpt_mqueue_msg) },
 	[CKPT_REC_AIO]		= { "AIO", sizeof(struct ckpt_aio) },
@@ -153,6 +157,7 @@ bool ckpt_record_is_object(__u32 type)
 	case CKPT_REC_INET:
 	case CKPT_REC_NETLINK:
 	case CKPT_REC_INOTIFY:
+	case CKPT_REC_FANOTIFY:
 	case CKPT_REC_MQUEUE:
 	case CKPT_REC_AIO:
 	case CKPT_REC_IO_URING:

@@ -227,6 +227,7 @@ static int move_unix(struct filter *f, struct ckpt_unix *u, const struct ckpt_re
 /* Puts the data as they will be into f->data; the body is changed in place. */
 static int move_record(struct filter *f, void *body, const struct ckpt_rec *rec)
 {
+	const struct ckpt_fanotify_event *event = body;
 	const struct ckpt_inode *inode = body;
 	const struct ckpt_file *file = body;
 
@@ -247,6 +248,12 @@ static int move_record(struct filter *f, void *body, const struct ckpt_rec *rec)
 		if (inode->kind != CKPT_INODE_DELETED && inode->kind != CKPT_INODE_DIR)
 			break;
 		return add_path(f, rec->data, rec->data_len) < 0 ? -1 : 0;
+	case CKPT_REC_FANOTIFY_EVENT:
+		/* Others have handles and names of files, but no path. */
+		if (event->kind != CKPT_FANOTIFY_PATH)
+			break;
+		return add_path(f, rec->data, rec->data_len) < 0 ? -1 : 0;
+	case CKPT_REC_FANOTIFY_MARK:
 	case CKPT_REC_INOTIFY_WATCH:
 	case CKPT_REC_PTY:
 		return add_path(f, rec->data, rec->data_len) < 0 ? -1 : 0;

@@ -19,6 +19,7 @@
 #include <pty.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -337,6 +338,22 @@ static void add_queues(void)
 	CHECK_EQ(0, mq_notify(mq, &event));
 }
 
+/* One that opens files for who reads its events, one that tells names. */
+static void add_fanotify(void)
+{
+	unsigned int flags[] = { 0, FAN_REPORT_DIR_FID | FAN_REPORT_NAME };
+	int i, fd;
+
+	close(subject_open("f/fan", O_CREAT | O_RDWR));
+	for (i = 0; i < 2; i++) {
+		fd = fanotify_init(flags[i], O_RDONLY);
+		CHECK(fd >= 0);
+		CHECK_EQ(0, fanotify_mark(fd, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD,
+					  subject_path("f/fan")));
+	}
+	close(subject_open("f/fan", O_RDONLY));
+}
+
 /* Two contexts with an event each, one of which is full up to its end. */
 static void add_aio(void)
 {
@@ -424,6 +441,7 @@ SUBJECT(rich)
 	add_sockets(add_events(&set), fds[0]);
 	add_inet();
 	add_queues();
+	add_fanotify();
 	add_aio();
 	add_ring();
 	add_terminal();
@@ -2043,6 +2061,127 @@ TEST_F_TIMEOUT(image, inet, CKPT_TIMEOUT)
 #undef I
 #undef O
 #undef U
+#undef T
+}
+
+TEST_F_TIMEOUT(image, fanotify, CKPT_TIMEOUT)
+{
+	if (strcmp(variant->subject, "rich"))
+		return;
+#define G(edit)	EXPECT_BAD(CKPT_REC_FANOTIFY, 0, struct ckpt_fanotify, body, edit)
+#define H(edit)	EXPECT_BAD(CKPT_REC_FANOTIFY, 1, struct ckpt_fanotify, body, edit)
+#define M(edit)	EXPECT_BAD(CKPT_REC_FANOTIFY_MARK, 0, struct ckpt_fanotify_mark, body, edit)
+#define N(edit)	EXPECT_BAD(CKPT_REC_FANOTIFY_MARK, 1, struct ckpt_fanotify_mark, body, edit)
+#define D(edit)	EXPECT_BAD(CKPT_REC_FANOTIFY_MARK, 0, char, data, edit)
+#define E(edit)	EXPECT_BAD(CKPT_REC_FANOTIFY_EVENT, 0, struct ckpt_fanotify_event, body, edit)
+#define F(edit)	EXPECT_BAD(CKPT_REC_FANOTIFY_EVENT, 1, struct ckpt_fanotify_event, body, edit)
+#define P(edit)	EXPECT_BAD(CKPT_REC_FANOTIFY_EVENT, 0, char, data, edit)
+#define T(edit)	EXPECT_BAD(CKPT_REC_FANOTIFY_EVENT, 1, char, data, edit)
+	G(p->uid = ~0U);
+	G(p->flags = ~0U);
+	G(p->flags |= FAN_CLASS_CONTENT);
+	G(p->flags |= FAN_CLASS_PRE_CONTENT);
+	G(p->flags |= FAN_UNLIMITED_QUEUE);
+	G(p->flags |= FAN_REPORT_NAME);
+	G(p->flags |= FAN_REPORT_PIDFD | FAN_REPORT_TID);
+	/* what it has queued is no event of such a group */
+	G(p->flags |= FAN_REPORT_FID);
+	H(p->flags = 0);
+	G(p->event_f_flags = ~0U);
+	G(p->event_f_flags |= 3);
+	G(p->max_events = ~0U);
+	G(p->max_events = 0);
+	G(p->unpriv = 1);
+	G(p->unpriv = 2);
+	H(p->unpriv = 1; p->flags |= FAN_UNLIMITED_MARKS);
+	G(p->reserved = 1);
+	M(p->flags = ~0U);
+	M(p->flags |= FAN_MARK_MOUNT);
+	M(p->flags |= FAN_MARK_FILESYSTEM);
+	M(p->flags |= FAN_MARK_MOUNT | FAN_MARK_FILESYSTEM; p->mode = 0);
+	M(p->flags |= FAN_MARK_IGNORED_MASK);
+	M(p->flags |= FAN_MARK_ADD);
+	M(p->mask = ~0U);
+	M(p->mask |= FAN_OPEN_PERM);
+	M(p->mask |= FAN_Q_OVERFLOW);
+	M(p->mask |= FAN_CREATE);
+	M(p->mask |= FAN_EVENT_ON_CHILD);
+	M(p->ignore_mask = ~0U);
+	M(p->ignore_mask = FAN_OPEN_PERM);
+	M(p->ignore_mask = FAN_ONDIR);
+	M(p->ignore_mask = FAN_EVENT_ON_CHILD);
+	N(p->mask |= FAN_FS_ERROR);
+	M(p->file = 1);
+	M(p->file = 999999);
+	M(p->fsid[0] = 1);
+	M(p->reserved = 1);
+	D(p[0] = 'x');
+	D(p[1] = 0);
+	EXPECT_EDIT(-ESTALE, CKPT_REC_FANOTIFY_MARK, 0, struct ckpt_fanotify_mark, body,
+		    p->mode = S_IFDIR);
+	/* nothing is mounted there */
+	EXPECT_EDIT(-ESTALE, CKPT_REC_FANOTIFY_MARK, 0, struct ckpt_fanotify_mark, body,
+		    p->flags |= FAN_MARK_MOUNT; p->mode = 0);
+	EXPECT_EDIT(-ESTALE, CKPT_REC_FANOTIFY_MARK, 1, struct ckpt_fanotify_mark, body,
+		    p->fsid[0]++);
+	E(p->kind = 0);
+	E(p->kind = CKPT_FANOTIFY_FID);
+	E(p->kind = CKPT_FANOTIFY_OVERFLOW);
+	E(p->kind = 99);
+	E(p->mask = 0);
+	E(p->mask = ~0U);
+	E(p->mask = FAN_CREATE);
+	E(p->mask |= FAN_OPEN_PERM);
+	E(p->mask |= FAN_Q_OVERFLOW);
+	E(p->mask |= FAN_FS_ERROR);
+	E(p->mask |= FAN_ONDIR);
+	E(p->pid = 999999);
+	E(p->file = 1);
+	E(p->error = 1);
+	E(p->error_count = 1);
+	E(p->fsid[1] = 1);
+	E(p->dir.len = 4);
+	E(p->name_len = 1);
+	E(p->name2_len = 1);
+	P(p[0] = 'x');
+	P(p[1] = 0);
+	F(p->kind = CKPT_FANOTIFY_PATH);
+	F(p->kind = CKPT_FANOTIFY_FID);
+	F(p->kind = CKPT_FANOTIFY_ERROR);
+	F(p->kind = CKPT_FANOTIFY_OVERFLOW);
+	F(p->kind = CKPT_FANOTIFY_OVERFLOW; p->mask = FAN_Q_OVERFLOW);
+	F(p->mask |= FAN_OPEN_PERM);
+	F(p->mask |= FAN_Q_OVERFLOW);
+	F(p->mask |= FAN_FS_ERROR);
+	F(p->mask = FAN_ONDIR);
+	/* a new place without a name, a name without a place */
+	F(p->mask |= FAN_RENAME; p->dir2 = p->dir; p->dir.len = 0);
+	F(p->mask |= FAN_RENAME; p->name2_len = p->name_len; p->name_len = 0);
+	F(p->dir.len++);
+	F(p->dir.len = ~0U);
+	F(p->dir.len = 256);
+	F(p->dir.type = 0);
+	F(p->dir.type = 0xff);
+	F(p->dir.type = 256);
+	F(p->dir2.len = 4);
+	F(p->object.len = ~3U);
+	F(p->object.type = 256);
+	F(p->name_len = 0);
+	F(p->name_len++);
+	F(p->name_len = ~0U);
+	F(p->name2_len = 1);
+	F(p->file = 1);
+	F(p->error = 1);
+	T(p[12] = '/');
+	T(p[12] = 0);
+#undef G
+#undef H
+#undef M
+#undef N
+#undef D
+#undef E
+#undef F
+#undef P
 #undef T
 }
 

@@ -9,7 +9,6 @@
 #include <linux/kcmp.h>
 #include <poll.h>
 #include <sys/epoll.h>
-#include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -529,16 +528,6 @@ SUBJECT(nameless)
 	subject_point();
 }
 
-SUBJECT(fanotify)
-{
-	int fd = fanotify_init(FAN_CLASS_NOTIF, O_RDONLY);
-
-	CHECK(fd >= 0);
-	CHECK_EQ(5, dup2(fd, 5));
-	close(fd);
-	subject_point();
-}
-
 SUBJECT(one)
 {
 	int fd = inotify_init1(IN_NONBLOCK), wd[4], i;
@@ -580,11 +569,6 @@ TEST_F_TIMEOUT(refused, shared_outside, CKPT_TIMEOUT)
 TEST_F_TIMEOUT(refused, nameless, CKPT_TIMEOUT)
 {
 	ASSERT_EQ(0, ckpt_refused("nameless", "no known name", "fd 5"));
-}
-
-TEST_F_TIMEOUT(refused, fanotify, CKPT_TIMEOUT)
-{
-	ASSERT_EQ(0, ckpt_refused("fanotify", "fanotify", "fd 5"));
 }
 
 static const char max_watches[] = "/proc/sys/fs/inotify/max_user_watches";

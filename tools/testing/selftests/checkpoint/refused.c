@@ -1891,7 +1891,7 @@ TEST_F_TIMEOUT(refused, sockets, CKPT_TIMEOUT)
 	EXPECT_EQ(0, refused("packet", words, ALL));
 }
 
-FILE_SUBJECT(fanotify, fanotify_init(FAN_CLASS_NOTIF, O_RDONLY))
+FILE_SUBJECT(fanotify, fanotify_init(FAN_CLASS_CONTENT, O_RDONLY))
 FILE_SUBJECT(perf_fd, perf_clock())
 
 static int new_map(void)
@@ -1939,7 +1939,7 @@ FILE_SUBJECT(ruleset, new_ruleset())
 
 TEST_F_TIMEOUT(refused, fanotify, CKPT_TIMEOUT)
 {
-	EXPECT_EQ(0, refused("fanotify", "fd 5: anon_inode:[fanotify]", ALL));
+	EXPECT_EQ(0, refused("fanotify", "fd 5: a fanotify group", ALL));
 }
 
 TEST_F_TIMEOUT(refused, bpf, CKPT_TIMEOUT)
