@@ -760,6 +760,8 @@ static const __u32 part_of[NR_COUNTS][2] = {
 	[CKPT_REC_FANOTIFY_EVENT] = { CKPT_REC_FANOTIFY },
 	[CKPT_REC_MQUEUE_MSG]	= { CKPT_REC_MQUEUE },
 	[CKPT_REC_AIO_CTX]	= { CKPT_REC_MM },
+	[CKPT_REC_IO_URING_FILES] = { CKPT_REC_IO_URING },
+	[CKPT_REC_IO_URING_BUFS] = { CKPT_REC_IO_URING },
 };
 
 static void add_part(struct loader *ld, struct rec *rec)

@@ -478,7 +478,31 @@ static const struct field io_uring[] = {
 	U(ckpt_io_uring, cq_entries), U(ckpt_io_uring, sq_head),
 	U(ckpt_io_uring, cq_tail), U(ckpt_io_uring, cq_extra),
 	X(ckpt_io_uring, state), S(ckpt_io_uring, clockid),
-	REF(ckpt_io_uring, submitter, PID), ZERO(ckpt_io_uring, reserved), { }
+	REF(ckpt_io_uring, submitter, PID), REF(ckpt_io_uring, eventfd, EVENTFD),
+	U(ckpt_io_uring, eventfd_tail), ZERO(ckpt_io_uring, reserved), { }
+};
+
+static const struct field io_uring_files[] = {
+	U(ckpt_io_uring_files, nr), U(ckpt_io_uring_files, alloc_start),
+	U(ckpt_io_uring_files, alloc_end), U(ckpt_io_uring_files, alloc_hint), { }
+};
+
+static const struct field io_uring_slot[] = {
+	U(ckpt_io_uring_slot, slot), REF(ckpt_io_uring_slot, file, FILE),
+	X(ckpt_io_uring_slot, tag), { }
+};
+
+static const struct field io_uring_bufs[] = {
+	U(ckpt_io_uring_bufs, nr), ZERO(ckpt_io_uring_bufs, reserved), { }
+};
+
+static const struct field io_uring_buf[] = {
+	U(ckpt_io_uring_buf, slot), U(ckpt_io_uring_buf, len),
+	X(ckpt_io_uring_buf, addr), X(ckpt_io_uring_buf, tag), { }
+};
+
+static const struct field io_uring_mm[] = {
+	REF(ckpt_io_uring_mm, ring, IO_URING), X(ckpt_io_uring_mm, flags), { }
 };
 
 static const struct field io_uring_fd[] = {
@@ -560,6 +584,15 @@ static const struct type types[] = {
 	[CKPT_REC_AIO]		= { aio, DATA_BYTES, NULL, 0 },
 	[CKPT_REC_AIO_CTX]	= { .fields = aio_ctx },
 	[CKPT_REC_IO_URING]	= { io_uring, DATA_BYTES, NULL, 0 },
+	[CKPT_REC_IO_URING_FILES] = {
+		io_uring_files, DATA_ARRAY, io_uring_slot, sizeof(struct ckpt_io_uring_slot)
+	},
+	[CKPT_REC_IO_URING_BUFS] = {
+		io_uring_bufs, DATA_ARRAY, io_uring_buf, sizeof(struct ckpt_io_uring_buf)
+	},
+	[CKPT_REC_IO_URING_MM]	= {
+		none, DATA_ARRAY, io_uring_mm, sizeof(struct ckpt_io_uring_mm)
+	},
 	[CKPT_REC_IO_URING_FDS]	= {
 		none, DATA_ARRAY, io_uring_fd, sizeof(struct ckpt_io_uring_fd)
 	},

@@ -62,6 +62,7 @@ struct ckpt_reader {
 
 #define NR_TYPES	(CKPT_REC_AUTOGROUP + 1U)	/* the highest known, and one */
 #define NR_TYPES	(CKPT_REC_FANOTIFY_EVENT + 1U)	/* the highest known, and one */
+#define NR_TYPES	(CKPT_REC_IO_URING_MM + 1U)	/* the highest known, and one */
 
 static const struct {
 	const char	*name;
@@ -107,6 +108,9 @@ static const struct {
 	[CKPT_REC_AIO_CTX]	= { "AIO_CTX", sizeof(struct ckpt_aio_ctx) },
 	[CKPT_REC_IO_URING]	= { "IO_URING", sizeof(struct ckpt_io_uring) },
 	[CKPT_REC_IO_URING_FDS]	= { "IO_URING_FDS", 0 },
+	[CKPT_REC_IO_URING_FILES] = { "IO_URING_FILES", sizeof(struct ckpt_io_uring_files) },
+	[CKPT_REC_IO_URING_BUFS] = { "IO_URING_BUFS", sizeof(struct ckpt_io_uring_bufs) },
+	[CKPT_REC_IO_URING_MM]	= { "IO_URING_MM", 0 },
 	[CKPT_REC_PTY]		= { "PTY", sizeof(struct ckpt_pty) },
 	[CKPT_REC_PTY_SIDE]	= { "PTY_SIDE", sizeof(struct ckpt_pty_side) },
 	[CKPT_REC_CTTY]		= { "CTTY", sizeof(struct ckpt_ctty) },
