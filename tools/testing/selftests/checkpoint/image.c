@@ -374,6 +374,25 @@ static void add_aio(void)
 	}
 }
 
+/* Files, a hole, and buffers, all with tags. */
+static void add_tables(int ring)
+{
+	static alignas(4096) char buf[8192];
+	uint64_t tags[3] = { 1, 0, 2 };
+	int fds[3] = { open("/dev/zero", O_RDONLY), -1, eventfd(0, 0) };
+	struct iovec iov[3] = { { buf, 4096 }, {}, { buf + 4096, 4096 } };
+	struct io_uring_rsrc_register rr = { .nr = 3, .tags = (uintptr_t)tags };
+
+	rr.data = (uintptr_t)fds;
+	CHECK_EQ(0, syscall(SYS_io_uring_register, ring, IORING_REGISTER_FILES2,
+			    &rr, sizeof(rr)));
+	rr.data = (uintptr_t)iov;
+	CHECK_EQ(0, syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS2,
+			    &rr, sizeof(rr)));
+	CHECK_EQ(0, syscall(SYS_io_uring_register, ring, IORING_REGISTER_EVENTFD,
+			    &fds[2], 1));
+}
+
 /* A ring that one thread may use, registered, and mapped. */
 static void add_ring(void)
 {
@@ -386,6 +405,7 @@ static void add_ring(void)
 			    &up, 1));
 	CHECK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED,
 		   (int)up.data, IORING_OFF_SQ_RING) != MAP_FAILED);
+	add_tables(up.data);
 }
 
 static long aio_nr(void)
@@ -2338,6 +2358,79 @@ TEST_F_TIMEOUT(image, aio, CKPT_TIMEOUT)
 #undef R
 	/* what failed has given back what it had */
 	EXPECT_EQ(nr, aio_nr());
+}
+
+TEST_F_TIMEOUT(image, io_uring_tables, CKPT_TIMEOUT)
+{
+	if (strcmp(variant->subject, "rich"))
+		return;
+#define R(edit)	EXPECT_BAD(CKPT_REC_IO_URING, 0, struct ckpt_io_uring, body, edit)
+#define T(edit)	EXPECT_BAD(CKPT_REC_IO_URING_FILES, 0, struct ckpt_io_uring_files, body, edit)
+#define F(edit)	EXPECT_BAD(CKPT_REC_IO_URING_FILES, 0, struct ckpt_io_uring_slot, data, edit)
+#define B(edit)	EXPECT_BAD(CKPT_REC_IO_URING_BUFS, 0, struct ckpt_io_uring_bufs, body, edit)
+#define U(edit)	EXPECT_BAD(CKPT_REC_IO_URING_BUFS, 0, struct ckpt_io_uring_buf, data, edit)
+#define M(edit)	EXPECT_BAD(CKPT_REC_IO_URING_MM, 0, struct ckpt_io_uring_mm, data, edit)
+	R(p->eventfd = 0; p->eventfd_tail = 1);
+	R(p->eventfd = 0; p->state |= CKPT_IO_URING_EVENTFD_ASYNC);
+	R(p->eventfd = 1);
+	R(p->eventfd = ~0U);
+	R(p->eventfd = rec->objref);
+	T(p->nr = 0);
+	T(p->nr = 1);
+	T(p->nr = 2);
+	T(p->nr = (1U << 20) + 1);
+	T(p->nr = ~0U);
+	T(p->alloc_start = 4);
+	T(p->alloc_start = 2; p->alloc_end = 1);
+	T(p->alloc_end = 4);
+	T(p->alloc_end = ~0U);
+	T(p->alloc_hint = 4);
+	T(p->alloc_hint = ~0U);
+	T(rec->objref = 0);
+	T(rec->objref++);
+	F(rec->data_len = 24);
+	F(p->slot = 2);
+	F(p->slot = 3);
+	F(p->slot = ~0U);
+	F(p->file = 0);
+	F(p->file = ~0U);
+	F(p->file = rec->objref);
+	/* the ring, and memory */
+	F(p->file = record(&self->image,
+			   file_of(&self->image, CKPT_FILE_IO_URING))->objref);
+	B(p->nr = 0);
+	B(p->nr = 1);
+	B(p->nr = 2);
+	B(p->nr = (1U << 14) + 1);
+	B(p->nr = ~0U);
+	B(p->reserved = 1);
+	B(rec->objref = 0);
+	B(rec->objref++);
+	U(rec->data_len = 28);
+	U(p->slot = 2);
+	U(p->slot = 3);
+	U(p->slot = ~0U);
+	U(p->len = 0);
+	U(p->len = ~0U);
+	U(p->len = 1U << 30);
+	U(p->addr = 0);
+	U(p->addr = 1);
+	U(p->addr = ~0ULL);
+	U(p->addr = ~0ULL - 4096);
+	U(p->addr = 0xffffffff81000000ULL);
+	U(p->addr = 1ULL << 47);
+	M(p->ring = 0);
+	M(p->ring = 1);
+	M(p->ring = ~0U);
+	M(p->flags = 0);
+	M(p->flags = ~0U);
+	M(rec->data_len = 4);
+#undef M
+#undef U
+#undef B
+#undef F
+#undef T
+#undef R
 }
 
 TEST_F_TIMEOUT(image, io_uring, CKPT_TIMEOUT)

@@ -185,7 +185,7 @@ static const struct manifest_member task_struct_members[] = {
 	{ "last_switch_time", PER_BOOT, "hung task detection" },
 	{ "fs", SAVED, "TASK_OBJS, FS" },
 	{ "files", SAVED, "TASK_OBJS, FILES" },
-	{ "io_uring", SAVED, "IO_URING, IO_URING_FDS" },
+	{ "io_uring", SAVED, "IO_URING, IO_URING_FDS, IO_URING_FILES, IO_URING_BUFS" },
 	{ "nsproxy", PER_BOOT, "the caller's; ckpt_namespaces() refuses several" },
 
 	/* signals */
@@ -531,7 +531,7 @@ static const struct manifest_member mm_struct_members[] = {
 	{ "hiwater_vm", SAVED, "MM, at least that" },
 	{ "total_vm", DERIVED, "counts mappings" },
 	{ "locked_vm", DERIVED, "counts mappings" },
-	{ "pinned_vm", UNSET, "of devices and io_uring, which are refused" },
+	{ "pinned_vm", DERIVED, "from IO_URING_MM, IO_URING_BUFS; devices are refused" },
 	{ "data_vm", DERIVED, "counts mappings" },
 	{ "exec_vm", DERIVED, "counts mappings" },
 	{ "stack_vm", DERIVED, "counts mappings" },

@@ -7,9 +7,11 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 
 #include "../kselftest_harness.h"
 #include "ckpt_util.h"
@@ -326,6 +328,109 @@ SUBJECT(prefork)
 	check(parts[PROTECTED], SIZE, PROTECTED, 1);
 }
 
+/*
+ * What the kernel has pinned must stay the subject's own, as it will go on to read
+ * into it, and the copy must have what was there.
+ */
+struct fixed {
+	int			fd;
+	struct io_uring_params	p;
+	char			*mem, *sqes;
+};
+
+static void fixed_open(struct fixed *f, struct iovec *iov, unsigned int nr)
+{
+	f->fd = syscall(SYS_io_uring_setup, 4, &f->p);
+	CHECK(f->fd >= 0);
+	f->mem = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, f->fd,
+		      IORING_OFF_SQ_RING);
+	f->sqes = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, f->fd,
+		       IORING_OFF_SQES);
+	CHECK(f->mem != MAP_FAILED && f->sqes != MAP_FAILED);
+	CHECK_EQ(0, syscall(SYS_io_uring_register, f->fd, IORING_REGISTER_BUFFERS, iov, nr));
+}
+
+/* Read one page of a file into one of a buffer, or write it. */
+static void fixed_rw(struct fixed *f, int op, int fd, unsigned int slot, void *addr)
+{
+	uint32_t *tail = (uint32_t *)(f->mem + f->p.sq_off.tail);
+	uint32_t *head = (uint32_t *)(f->mem + f->p.cq_off.head);
+	uint32_t *array = (uint32_t *)(f->mem + f->p.sq_off.array);
+	struct io_uring_cqe *cqe = (void *)(f->mem + f->p.cq_off.cqes);
+	struct io_uring_sqe *sqe = (void *)f->sqes;
+	uint32_t index = *tail & (f->p.sq_entries - 1);
+
+	sqe[index] = (struct io_uring_sqe) {
+		.opcode = op, .fd = fd, .addr = (uintptr_t)addr, .len = PAGE,
+		.buf_index = slot,
+	};
+	array[index] = index;
+	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
+	CHECK_EQ(1, syscall(SYS_io_uring_enter, f->fd, 1, 1, IORING_ENTER_GETEVENTS,
+			    NULL, 0));
+	CHECK_EQ(PAGE, cqe[*head & (f->p.cq_entries - 1)].res);
+	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
+}
+
+static void fixed_check(struct fixed *f, int fd, struct iovec *iov, unsigned int nr)
+{
+	static char data[PAGE], buf[PAGE];
+	unsigned int i;
+	size_t page;
+	char *at;
+
+	for (i = 0; i < nr; i++) {
+		for (page = 0; page < iov[i].iov_len; page += 37 * PAGE) {
+			at = iov[i].iov_base + page;
+			memset(data, 'a' + page / PAGE % 26 + i, PAGE);
+			CHECK_EQ(PAGE, pwrite(fd, data, PAGE, 0));
+			fixed_rw(f, IORING_OP_READ_FIXED, fd, i, at);
+			CHECK_MEM(data, at, PAGE);
+			memset(at, '0' + page / PAGE % 10, PAGE);
+			fixed_rw(f, IORING_OP_WRITE_FIXED, fd, i, at);
+			CHECK_EQ(PAGE, pread(fd, buf, PAGE, 0));
+			CHECK_MEM(at, buf, PAGE);
+		}
+	}
+}
+
+SUBJECT(fixed_buffers)
+{
+	int fd = subject_open("f/data", O_RDWR | O_CREAT);
+	struct iovec iov[3];
+	struct fixed f = {};
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		iov[i].iov_base = map(SIZE + HUGE, -1);
+		iov[i].iov_len = SIZE;
+	}
+	iov[1].iov_base = (void *)(((uintptr_t)iov[1].iov_base + HUGE - 1) & -HUGE);
+	madvise(iov[1].iov_base, SIZE, MADV_HUGEPAGE);
+	CHECK_EQ(0, madvise(iov[2].iov_base, SIZE, MADV_DONTFORK));
+	for (i = 0; i < 3; i++)
+		fill(iov[i].iov_base, SIZE, i, 1);
+	fixed_open(&f, iov, 3);
+	subject_ready();
+	while (!subject_told("go")) {
+		if (subject_told("change")) {
+			for (i = 0; i < 3; i++)
+				check(iov[i].iov_base, SIZE, i, 1);
+			fixed_check(&f, fd, iov, 3);
+			for (i = 0; i < 3; i++)
+				fill(iov[i].iov_base, SIZE, i, 2);
+			fixed_check(&f, fd, iov, 3);
+			subject_touch("changed");
+			subject_wait("go");
+			return;
+		}
+		ckpt_sleep_ms(10);
+	}
+	for (i = 0; i < 3; i++)
+		check(iov[i].iov_base, SIZE, i, 1);
+	fixed_check(&f, fd, iov, 3);
+}
+
 /* ---- the tests -------------------------------------------------------- */
 
 CKPT_FIXTURE_HOW(share);
@@ -445,6 +550,23 @@ TEST_F_TIMEOUT(snapshot, changes, CKPT_TIMEOUT)
 	close(fd);
 	ASSERT_EQ(0, waitpid(self->pid, NULL, WNOHANG));
 
+	ASSERT_EQ(0, read_image(&self->run, self->pipe[0]));
+	ASSERT_EQ(0, wait_status(self->pid));
+	self->run.restart_flags = RESTART_FILES_CHANGED;
+	ASSERT_EQ(0, end_and_restart(&self->run));
+}
+
+TEST_F_TIMEOUT(snapshot, fixed_buffers, CKPT_TIMEOUT)
+{
+	struct io_uring_params p = {};
+
+	if (syscall(SYS_io_uring_setup, 1, &p) < 0)
+		SKIP(return, "no io_uring");
+	ASSERT_EQ(0, ckpt_start(&self->run, "fixed_buffers"));
+	self->pid = checkpoint_begin(&self->run, self->pipe, 0);
+	ASSERT_EQ(0, await_data(self->pipe[0]));
+	ASSERT_EQ(0, changed(&self->run));
+	ASSERT_EQ(0, waitpid(self->pid, NULL, WNOHANG));
 	ASSERT_EQ(0, read_image(&self->run, self->pipe[0]));
 	ASSERT_EQ(0, wait_status(self->pid));
 	self->run.restart_flags = RESTART_FILES_CHANGED;
