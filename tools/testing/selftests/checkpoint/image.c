@@ -2519,7 +2519,7 @@ TEST_F_TIMEOUT(image, terminals, CKPT_TIMEOUT)
 	P(p->mode = 0);
 	P(p->mode = S_IFREG | 0600);
 	P(p->uid = ~0U);
-	P(p->gid = ~0U);
+	P(p->gid = ~0U; p->flags &= ~CKPT_PTY_GROUP_GIVEN);
 	P(p->session = 0);
 	P(p->session = 1);
 	P(p->session = ~0U);

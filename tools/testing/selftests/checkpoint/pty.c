@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 
@@ -1472,6 +1473,104 @@ TEST_F_TIMEOUT(pty_restart, unprivileged, CKPT_TIMEOUT)
 	EXPECT_EQ(pid, ckpt_restart(&run)) ckpt_print(&run, "log");
 	ASSERT_EQ(0, ckpt_finish(&run));
 	ASSERT_EQ(0, ckpt_cleanup(&run));
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		if (write(fd, text, strlen(text)) < 0)
+			ckpt_msg("cannot write to %s", path);
+		close(fd);
+	}
+}
+
+/* The slave has the group of terminals. */
+SUBJECT(group_given)
+{
+	struct stat before, after;
+	int master, slave;
+
+	slave = open_pair(&master);
+	make_raw(slave);
+	CHECK_EQ(0, fstat(slave, &before));
+	CHECK_EQ(getuid(), before.st_uid);
+	put(master, "to the slave");
+	subject_point();
+	CHECK_EQ(0, fstat(slave, &after));
+	CHECK_EQ(before.st_uid, after.st_uid);
+	CHECK_EQ(before.st_gid, after.st_gid);
+	CHECK_EQ(before.st_mode, after.st_mode);
+	expect_text(slave, "to the slave");
+}
+
+static void user_namespaces(void)
+{
+	if (unshare(CLONE_NEWUSER | CLONE_NEWPID))
+		_exit(91);
+	write_file("/proc/self/setgroups", "deny");
+	write_file("/proc/self/uid_map", "1000 1000 1");
+	write_file("/proc/self/gid_map", "1000 1000 1");
+}
+
+/* A user's namespaces have no number for that group: begun outside ... */
+TEST_F_TIMEOUT(pty_restart, into_own_namespaces, CKPT_TIMEOUT)
+{
+	struct ckpt_run run;
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid) {
+		if (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000))
+			_exit(90);
+		prctl(PR_SET_DUMPABLE, 1);
+		ckpt_init(&run, &(struct ckpt_how) { .kill = true });
+		if (ckpt_start(&run, "group_given") || ckpt_checkpoint(&run))
+			_exit(92);
+		run.pid = 0;
+		user_namespaces();
+		pid = fork();
+		if (!pid) {
+			if (ckpt_restart(&run) <= 0) {
+				ckpt_print(&run, "log");
+				_exit(93);
+			}
+			_exit(ckpt_finish(&run) || ckpt_cleanup(&run) ? 94 : 0);
+		}
+		if (waitpid(pid, &status, 0) != pid)
+			_exit(95);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 96);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+/* ... or in them. */
+TEST_F_TIMEOUT(pty_restart, own_namespaces, CKPT_TIMEOUT)
+{
+	struct ckpt_run run;
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid) {
+		if (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000))
+			_exit(90);
+		prctl(PR_SET_DUMPABLE, 1);
+		user_namespaces();
+		pid = fork();
+		if (!pid) {
+			ckpt_init(&run, &(struct ckpt_how) { .kill = true });
+			_exit(ckpt_roundtrip_run("group_given", &run) ? 92 : 0);
+		}
+		if (waitpid(pid, &status, 0) != pid)
+			_exit(93);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 94);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
 }
 
 CKPT_TEST_MAIN
