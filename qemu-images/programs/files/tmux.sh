@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# tmux with a shell, vim and top in three windows. Keys are typed into the first
+# tmux with bash, vim and top in three windows. Keys are typed into the first
 # two; what they write tells whether all of them came, and in their order.
 # usage: tmux.sh LINES
 set -e
@@ -8,7 +8,7 @@ export HOME=$PWD TERM=xterm
 tmux() { command tmux -S "$PWD/server" -f /dev/null "$@"; }
 lines() { [ ! -e "$1" ] && echo 0 || wc -l < "$1"; }
 
-tmux new-session -d -x 80 -y 24 'sh'
+tmux new-session -d -x 80 -y 24 'bash --norc'
 tmux new-window 'vim -u NONE -n text'
 tmux new-window top
 for i in $(seq "$1"); do
