@@ -61,8 +61,6 @@ struct ckpt_reader {
 };
 
 #define NR_TYPES	(CKPT_REC_AUTOGROUP + 1U)	/* the highest known, and one */
-#define NR_TYPES	(CKPT_REC_FANOTIFY_EVENT + 1U)	/* the highest known, and one */
-#define NR_TYPES	(CKPT_REC_IO_URING_MM + 1U)	/* the highest known, and one */
 
 static const struct {
 	const char	*name;
