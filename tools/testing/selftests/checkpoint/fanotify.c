@@ -205,7 +205,7 @@ static void expect_none(int fd)
 
 static const char *in_w(const char *name)
 {
-	char path[128];
+	char path[264];
 
 	snprintf(path, sizeof(path), "w/%s", name);
 	return subject_path(path);

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <poll.h>
 #include <pty.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
