@@ -924,8 +924,8 @@ SUBJECT(unprivileged)
 }
 
 /* What a subject did when it went on does not matter. */
-#define ROUNDTRIP_AS(subject, who)					\
-	TEST_F_TIMEOUT(fanotify, subject, CKPT_TIMEOUT)			\
+#define ROUNDTRIP_AS(fixture, subject, who)				\
+	TEST_F_TIMEOUT(fixture, subject, CKPT_TIMEOUT)			\
 	{								\
 		struct ckpt_run run;					\
 		int ret;						\
@@ -938,24 +938,33 @@ SUBJECT(unprivileged)
 		ASSERT_EQ(0, ret);					\
 	}
 
-#define ROUNDTRIP(subject)	ROUNDTRIP_AS(subject, 0)
+#define ROUNDTRIP(subject)	ROUNDTRIP_AS(fanotify, subject, 0)
+#define ROUNDTRIP_KILLED(subject) ROUNDTRIP_AS(fanotify_events, subject, 0)
 
 CKPT_FIXTURE_HOW(fanotify);
 CKPT_VARIANTS(fanotify);
 
 ROUNDTRIP(groups)
 ROUNDTRIP(marks)
-ROUNDTRIP(events_fid)
-ROUNDTRIP(events_dir)
-ROUNDTRIP(events_name)
-ROUNDTRIP(events_target)
-ROUNDTRIP(events_path)
-ROUNDTRIP(events_tid)
 ROUNDTRIP(deleted)
 ROUNDTRIP(overflow)
 ROUNDTRIP(blocked)
-ROUNDTRIP(pidfds)
 ROUNDTRIP(mounts)
+
+/* These remove the files that the events are about, to see whether that is told. */
+CKPT_FIXTURE_HOW(fanotify_events);
+CKPT_VARIANT(fanotify_events, subtree_kill_file, .target = CKPT_SUBTREE, .kill = true);
+CKPT_VARIANT(fanotify_events, cgroup_kill_pipe, .target = CKPT_CGROUP, .kill = true,
+	     .pipe = true);
+CKPT_VARIANT(fanotify_events, self_kill_file, .target = CKPT_SELF, .kill = true);
+
+ROUNDTRIP_KILLED(events_fid)
+ROUNDTRIP_KILLED(events_dir)
+ROUNDTRIP_KILLED(events_name)
+ROUNDTRIP_KILLED(events_target)
+ROUNDTRIP_KILLED(events_path)
+ROUNDTRIP_KILLED(events_tid)
+ROUNDTRIP_KILLED(pidfds)
 
 TEST_F_TIMEOUT(fanotify, errors, CKPT_TIMEOUT)
 {

@@ -831,6 +831,7 @@ SUBJECT(files_forked)
 	CHECK_EQ(3, fixed_rw(&r, IORING_OP_WRITE, 1, "abc", 3, 0));
 	subject_touch("f/written");
 	subject_join(child);
+	unlink(subject_path("f/written"));
 	works(&r);
 }
 
@@ -1108,6 +1109,7 @@ SUBJECT(buffers_forked)
 	buffer_works(&r, fd, 0, area, 2 * PAGE, 1);
 	subject_touch("f/parent");
 	subject_join(child);
+	unlink(subject_path("f/parent"));
 	CHECK(filled(area, 2 * PAGE, 1));
 }
 
@@ -1192,7 +1194,8 @@ ONLY_MAPPED(mapped_files,
 	CHECK_EQ(0, reg(&r, IORING_REGISTER_FILES, &(int){ 1 }, 1)))
 ONLY_MAPPED(mapped_event,
 	int fd = eventfd(0, 0);
-	CHECK_EQ(0, reg(&r, IORING_REGISTER_EVENTFD, &fd, 1)))
+	CHECK_EQ(0, reg(&r, IORING_REGISTER_EVENTFD, &fd, 1));
+	close(fd))
 ONLY_MAPPED(mapped_buffers,
 	struct iovec iov = { area, PAGE };
 	CHECK_EQ(0, reg(&r, IORING_REGISTER_BUFFERS, &iov, 1)))
@@ -1402,7 +1405,7 @@ TEST_F_TIMEOUT(uring_refused, state, CKPT_TIMEOUT)
 	EXPECT_EQ(0, ckpt_refused("others_buffers",
 				  "of another process than whom it counts for", NULL));
 	EXPECT_EQ(0, ckpt_refused("registered_refused", "registered file",
-				  "is not among the supported files of /proc"));
+				  "/mem is not supported"));
 	EXPECT_EQ(0, ckpt_refused("personality", "personalities", NULL));
 	EXPECT_EQ(0, ckpt_refused("restrictions", "restrictions", NULL));
 	EXPECT_EQ(0, ckpt_refused("provided", "provided buffers", NULL));
