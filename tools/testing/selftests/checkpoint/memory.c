@@ -522,6 +522,50 @@ SUBJECT(past_eof)
 	CHECK(!can_read(p + 5 * PAGE));
 }
 
+static void check_zeros(const char *p, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		CHECK_EQ(0, p[i]);
+}
+
+/*
+ * Shared memory is not always whole pages: what is behind its end is shared, too.
+ * That is so on a tmpfs, which /tmp is where tests run.
+ */
+SUBJECT(shared_past_eof)
+{
+	int memfd = memfd_create("part", MFD_ALLOW_SEALING);
+	int fd = subject_open("f/part", O_CREAT | O_RDWR), i;
+	char *p[3];
+
+	CHECK_EQ(0, unlink(subject_path("f/part")));
+	CHECK_EQ(0, ftruncate(memfd, 100));
+	CHECK_EQ(0, ftruncate(fd, 2 * PAGE - 1));
+	p[0] = mmap(NULL, PAGE, RW, MAP_SHARED, memfd, 0);
+	p[1] = mmap(NULL, 2 * PAGE, RW, MAP_SHARED, fd, 0);
+	p[2] = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, memfd, 0);
+	for (i = 0; i < 3; i++)
+		CHECK(p[i] != MAP_FAILED);
+	p[0][100] = 'o';
+	p[0][PAGE - 1] = 'e';
+	p[1][2 * PAGE - 1] = 'l';
+	CHECK_EQ(0, fcntl(memfd, F_ADD_SEALS, F_SEAL_GROW));
+	memory_point();
+	CHECK_EQ('o', p[2][100]);
+	CHECK_EQ('e', p[2][PAGE - 1]);
+	check_zeros(p[0], 100);
+	check_zeros(p[0] + 101, PAGE - 102);
+	CHECK_EQ('l', p[1][2 * PAGE - 1]);
+	check_zeros(p[1], 2 * PAGE - 1);
+	p[0][200] = 'n';
+	CHECK_EQ('n', p[2][200]);
+	CHECK_EQ(100, lseek(memfd, 0, SEEK_END));
+	CHECK_EQ(2 * PAGE - 1, lseek(fd, 0, SEEK_END));
+	CHECK_EQ(F_SEAL_GROW, fcntl(memfd, F_GET_SEALS));
+}
+
 /* ---- copy on write ---- */
 
 SUBJECT(cow)
@@ -999,6 +1043,7 @@ CKPT_ROUNDTRIP(memory, file_private);
 CKPT_ROUNDTRIP(memory, file_shared);
 CKPT_ROUNDTRIP(memory, file_rights);
 CKPT_ROUNDTRIP(memory, past_eof);
+CKPT_ROUNDTRIP(memory, shared_past_eof);
 CKPT_ROUNDTRIP(memory, cow);
 CKPT_ROUNDTRIP(memory, heap);
 CKPT_ROUNDTRIP(memory, stack);

@@ -4,6 +4,7 @@
  * it allows, and between tasks that are related in any way.
  */
 #define _GNU_SOURCE
+#include <linux/kcmp.h>
 #include <linux/sched.h>
 #include <pthread.h>
 #include <sched.h>
@@ -505,6 +506,27 @@ SUBJECT(semundo_alone)
 	semaphores(0);
 }
 
+static int waits(void *arg)
+{
+	wait_step(arg, 1);
+	raw(SYS_exit, 0, 0, 0, 0);
+	return 0;
+}
+
+/* Who has no list does not get one from having threads. */
+SUBJECT(semundo_none)
+{
+	pid_t me = getpid(), thread;
+
+	thread = start(waits, CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_FS | CLONE_FILES,
+		       &board.step);
+	/* nor has the other one */
+	CHECK_EQ(0, syscall(SYS_kcmp, me, thread, KCMP_SYSVSEM, 0, 0));
+	subject_point();
+	CHECK_EQ(0, syscall(SYS_kcmp, me, thread, KCMP_SYSVSEM, 0, 0));
+	board.step = 1;
+}
+
 /* ---- tests ---- */
 
 CKPT_FIXTURE_HOW(sharing);
@@ -524,5 +546,6 @@ CKPT_ROUNDTRIP(sharing, all_of_it);
 CKPT_ROUNDTRIP(sharing, thread_tables);
 CKPT_ROUNDTRIP(sharing, semundo);
 CKPT_ROUNDTRIP(sharing, semundo_alone);
+CKPT_ROUNDTRIP(sharing, semundo_none);
 
 CKPT_TEST_MAIN
