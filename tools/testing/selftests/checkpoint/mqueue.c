@@ -584,6 +584,23 @@ SUBJECT(thread)
 	subject_point();
 }
 
+/* Its descriptors live on, and so does what it has asked for. */
+SUBJECT(notifies_gone)
+{
+	struct sigevent by_signal = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	const char *name = name_of(getpid());
+	mqd_t mq = make_queue(name, O_RDWR, 4, 16);
+	pid_t pid;
+
+	CHECK_EQ(0, mq_unlink(name));
+	pid = syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+	CHECK(pid >= 0);
+	if (!pid)
+		_exit(mq_notify(mq, &by_signal) ? 1 : 0);
+	subject_join(pid);
+	subject_point();
+}
+
 SUBJECT(open_outside)
 {
 	const char *name = name_of(getpid());
@@ -668,6 +685,11 @@ TEST_F_TIMEOUT(refused, unreadable, CKPT_TIMEOUT)
 	EXPECT_EQ(0, ckpt_finish(&run));
 	EXPECT_EQ(0, ckpt_cleanup(&run));
 	ASSERT_EQ(0, mq_unlink(queue_name));
+}
+
+TEST_F_TIMEOUT(refused, notifies_gone, CKPT_TIMEOUT)
+{
+	ASSERT_EQ(0, ckpt_refused("notifies_gone", "notifies a process that is gone", NULL));
 }
 
 TEST_F_TIMEOUT(refused, thread, CKPT_TIMEOUT)

@@ -83,8 +83,25 @@ static const clockid_t clocks[] = {
 #define NR_CLOCKS	ARRAY_SIZE(clocks)
 
 /* Each clock: what is left, and that it expires, once and repeatedly. */
+/* The names that timers have for their clocks, in the order of creation. */
+static void clock_names(int *names, unsigned int nr)
+{
+	char text[8192], *p = text;
+	unsigned int i;
+
+	CHECK(ckpt_slurp("/proc/self/timers", text, sizeof(text)) > 0);
+	for (i = 0; i < nr; i++) {
+		p = strstr(p, "ClockID: ");
+		CHECK(p);
+		p += strlen("ClockID: ");
+		names[i] = atoi(p);
+	}
+	CHECK(!strstr(p, "ClockID: "));
+}
+
 SUBJECT(clocks)
 {
+	int names[2 * NR_CLOCKS], names_now[2 * NR_CLOCKS];
 	long interval, was[NR_CLOCKS];
 	int ids[NR_CLOCKS], off[NR_CLOCKS];
 	siginfo_t info;
@@ -97,7 +114,10 @@ SUBJECT(clocks)
 		set(ids[i], 0, (LONG + i) * SEC, (7 + i) * SEC);
 		was[i] = left(ids[i], NULL);
 	}
+	clock_names(names, 2 * NR_CLOCKS);
 	subject_point();
+	clock_names(names_now, 2 * NR_CLOCKS);
+	CHECK_MEM(names, names_now, sizeof(names));
 	for (i = 0; i < NR_CLOCKS; i++) {
 		CHECK(left(ids[i], &interval) <= was[i]);
 		CHECK(left(ids[i], NULL) > MOST * SEC);
