@@ -1338,6 +1338,7 @@ TEST_F_TIMEOUT(image, tasks, CKPT_TIMEOUT)
 		B(p->clock = -1);
 		B(p->flags = ~0U);
 		B(p->flags |= CKPT_TIMER_ABSOLUTE);
+		B(p->flags |= CKPT_TIMER_OWN_CLOCK);
 		B(p->notify = 99);
 		B(p->notify = SIGEV_THREAD_ID; p->tid = 1);
 		B(p->tid = 1);
