@@ -596,9 +596,14 @@ static int file_of(struct image *im, uint32_t kind)
 	return -1;
 }
 
+static uint32_t nth_file(struct image *im, int nr)
+{
+	return record(im, find(im, CKPT_REC_FILE, nr))->objref;
+}
+
 static int vma_of(struct image *im, uint32_t kind)
 {
-	uint32_t file = record(im, find(im, CKPT_REC_FILE, file_of(im, kind)))->objref;
+	uint32_t file = nth_file(im, file_of(im, kind));
 	int i, nr;
 
 	for (i = 0; (nr = find(im, CKPT_REC_VMA, i)) >= 0; i++)
@@ -2397,8 +2402,7 @@ TEST_F_TIMEOUT(image, io_uring_tables, CKPT_TIMEOUT)
 	F(p->file = ~0U);
 	F(p->file = rec->objref);
 	/* the ring, and memory */
-	F(p->file = record(&self->image,
-			   file_of(&self->image, CKPT_FILE_IO_URING))->objref);
+	F(p->file = nth_file(&self->image, file_of(&self->image, CKPT_FILE_IO_URING)));
 	B(p->nr = 0);
 	B(p->nr = 1);
 	B(p->nr = 2);
