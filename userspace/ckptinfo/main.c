@@ -95,46 +95,76 @@ static struct image *load(const char *name)
 	return img;
 }
 
+static int merge_to(const char *from, int in, const char *to, int out)
+{
+	char error[512];
+	int err;
+
+	if (!ckpt_merge(in, out, error, sizeof(error)))
+		return CKPT_EXIT_OK;
+	err = errno;
+	fprintf(stderr, "ckptinfo: %s: %s\n", strncmp(error, "cannot write", 12) ? from : to,
+		error);
+	return err == EBADMSG || err == EINVAL || err == ENOEXEC ? CKPT_EXIT_IMAGE :
+	       CKPT_EXIT_IO;
+}
+
+/* Is all of it good? What comes from a pipe cannot be read twice. */
+static int merge_check(const char *from, int in)
+{
+	struct image *img;
+	int ret = CKPT_EXIT_OK;
+
+	if (lseek(in, 0, SEEK_SET))
+		return CKPT_EXIT_OK;
+	img = image_load(from, in);
+	if (img->error || img->nr_problems) {
+		fprintf(stderr, "ckptinfo: %s: %s\n", from,
+			img->error ? img->error : img->problems[0]);
+		ret = img->error ? image_exit_code(img) : CKPT_EXIT_IMAGE;
+	}
+	image_free(img);
+	lseek(in, 0, SEEK_SET);
+	return ret;
+}
+
 /* A file that is there already is kept until there is another, which is whole. */
 static int merge(const char *from, const char *to)
 {
-	char *tmp = NULL, error[512];
-	int in = open_image(&from), out = STDOUT_FILENO, err = 0;
-	struct image *img;
+	int in = open_image(&from), out = STDOUT_FILENO, ret;
+	char *tmp = NULL, *real = NULL;
+	struct stat st;
 
-	if (strcmp(to, "-")) {
-		if (asprintf(&tmp, "%s.%d.tmp", to, getpid()) < 0)
+	ret = merge_check(from, in);
+	if (ret)
+		return ret;
+	if (!strcmp(to, "-"))
+		return merge_to(from, in, "standard output", out);
+	if (!stat(to, &st) && !S_ISREG(st.st_mode)) {
+		/* A pipe or disk: nothing to rename. */
+		out = open(to, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	} else {
+		/* A symbolic link stays one. */
+		real = realpath(to, NULL);
+		if (asprintf(&tmp, "%s.%d.tmp", real ? real : to, getpid()) < 0)
 			tmp = NULL;
 		out = tmp ? open(tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
-		if (out < 0) {
-			fprintf(stderr, "ckptinfo: %s: %s\n", to, strerror(errno));
-			return CKPT_EXIT_IO;
-		}
 	}
-	if (ckpt_merge(in, out, error, sizeof(error))) {
-		err = errno;
-		fprintf(stderr, "ckptinfo: %s: %s\n", from, error);
-		err = err == EBADMSG || err == EINVAL || err == ENOEXEC ?
-			CKPT_EXIT_IMAGE : CKPT_EXIT_IO;
-	}
-	if (tmp && !err) {
-		/* What it was put together of may have been damaged. */
-		lseek(out, 0, SEEK_SET);
-		img = image_load(from, out);
-		if (img->error) {
-			fprintf(stderr, "ckptinfo: %s: %s\n", from, img->error);
-			err = image_exit_code(img);
-		}
-		image_free(img);
-	}
-	if (tmp && !err && (fsync(out) || rename(tmp, to))) {
+	if (out < 0) {
+		ret = errno == EACCES || errno == EPERM ? CKPT_EXIT_PERMISSION : CKPT_EXIT_IO;
 		fprintf(stderr, "ckptinfo: %s: %s\n", to, strerror(errno));
-		err = CKPT_EXIT_IO;
+		return ret;
 	}
-	if (tmp && err)
+	ret = merge_to(from, in, to, out);
+	if (!ret && tmp && (fsync(out) || rename(tmp, real ? real : to))) {
+		fprintf(stderr, "ckptinfo: %s: %s\n", to, strerror(errno));
+		ret = CKPT_EXIT_IO;
+	}
+	if (tmp && ret)
 		unlink(tmp);
 	free(tmp);
-	return err;
+	free(real);
+	return ret;
 }
 
 /* Images that are not whole are good for verify only. */

@@ -304,6 +304,7 @@ bool ckpt_is_incremental(int fd);
  * @out: Where the incremental image goes.
  * @parent: Path of the earlier one: a file, incremental or not, that is not
  *	changed or removed as long as images stand on it.
+ * @replaces: Path of a file that the image will replace, or NULL.
  * @error: Gets what went wrong, for people.
  * @error_size: Room in @error.
  *
@@ -311,10 +312,12 @@ bool ckpt_is_incremental(int fd);
  * of it.
  *
  * Return: 0, or -1 with errno set: EBADMSG if the parent is no whole image, or
- * not all that it stands on is there; EINVAL if it has none of the processes;
+ * not all that it stands on is there; EINVAL if it has none of the processes, or
+ * would be replaced;
  * E2BIG if it stands on too many others; ENOMEM, or what a system call said.
  */
-int ckpt_shrink(int in, int out, const char *parent, char *error, size_t error_size);
+int ckpt_shrink(int in, int out, const char *parent, const char *replaces,
+		char *error, size_t error_size);
 
 /**
  * ckpt_merge() - copy an image, with all that it has from others

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,7 +40,7 @@ struct block {
 /* A parent, or what that stands on. */
 struct source {
 	const char	*path;
-	const unsigned char *map;
+	int		fd;
 	struct ckpt_parent info;
 };
 
@@ -54,6 +53,7 @@ struct run {
 
 struct shrink {
 	int		out;
+	const char	*replaces;
 	struct stream	parent;
 	int		parent_fd;
 	struct source	*files;
@@ -135,12 +135,31 @@ static void add_block(struct shrink *s, const unsigned char *p, __u32 file, __u6
 	}
 }
 
+static ssize_t pread_all(int fd, void *buf, size_t len, __u64 offset)
+{
+	size_t have = 0;
+	ssize_t n = 1;
+
+	while (have < len && n) {
+		n = pread(fd, (char *)buf + have, len - have, (off_t)(offset + have));
+		if (n < 0 && errno == EINTR)
+			n = 1;
+		else if (n < 0)
+			return -1;
+		else
+			have += (size_t)n;
+	}
+	return (ssize_t)have;
+}
+
+/* What can't be read is not there. */
 static bool has_block(const struct shrink *s, __u32 file, __u64 offset, const unsigned char *p)
 {
 	const struct source *f = &s->files[file];
+	unsigned char have[BLOCK];
 
 	return offset <= f->info.size && BLOCK <= f->info.size - offset &&
-	       !memcmp(f->map + offset, p, BLOCK);
+	       pread_all(f->fd, have, BLOCK, offset) == BLOCK && !memcmp(have, p, BLOCK);
 }
 
 static bool find_block(const struct shrink *s, const unsigned char *p, struct run *where)
@@ -203,25 +222,38 @@ static bool are_related(const unsigned char *a, size_t a_len, const unsigned cha
 	return false;
 }
 
-static int map_file(struct shrink *s, const char *path, int fd, const struct ckpt_parent *info)
+static bool same_inode(int fd, const struct stat *st)
+{
+	struct stat is;
+
+	return !fstat(fd, &is) && is.st_dev == st->st_dev && is.st_ino == st->st_ino;
+}
+
+/* What the image stands on must still be there when it is complete. */
+static int add_file(struct shrink *s, const char *path, int fd, const struct ckpt_parent *info)
 {
 	struct source *f = &s->files[s->nr_files];
-	void *map;
+	struct stat st;
 
 	if (info->size >= 1ULL << 48)
 		return fail(s, EFBIG, "%s: is too large", path);
-	map = mmap(NULL, info->size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (map == MAP_FAILED)
-		return fail(s, errno, "%s: cannot be read: %s", path, strerror(errno));
+	if ((s->replaces && !stat(s->replaces, &st) && same_inode(fd, &st)) ||
+	    (!fstat(s->out, &st) && same_inode(fd, &st)))
+		return fail(s, EINVAL, "%s: would be lost, and the image stands on it", path);
+	/* The name is what it will be found by. */
+	if (stat(path, &st))
+		return fail(s, errno, "%s: %s", path, strerror(errno));
+	if (!same_inode(fd, &st))
+		return fail(s, EBADMSG, "%s: was replaced by another one", path);
 	f->path = path;
-	f->map = map;
+	f->fd = fd;
 	f->info = *info;
 	s->nr_files++;
 	return 0;
 }
 
 /* What the parent is made of: itself, after what it stands on. */
-static int map_files(struct shrink *s, const char *path)
+static int add_files(struct shrink *s, const char *path)
 {
 	struct ckpt_parent info;
 	__u32 i;
@@ -238,10 +270,10 @@ static int map_files(struct shrink *s, const char *path)
 	if (!s->files)
 		return fail(s, ENOMEM, "not enough memory");
 	for (i = 0; i < s->parent.nr_parents; i++)
-		if (map_file(s, s->parent.parents[i].path, s->parent.parents[i].fd,
+		if (add_file(s, s->parent.parents[i].path, s->parent.parents[i].fd,
 			     &s->parent.parents[i].info))
 			return -1;
-	return map_file(s, path, s->parent_fd, &info);
+	return add_file(s, path, s->parent_fd, &info);
 }
 
 static int make_table(struct shrink *s)
@@ -277,7 +309,7 @@ static int learn(struct shrink *s, const char *path, unsigned char *first, size_
 		return fail(s, ENOMEM, "not enough memory");
 	*first_len = 0;
 	while ((n = stream_read(&s->parent, buf, CHUNK)) > 0) {
-		if (!s->files && (map_files(s, path) || make_table(s)))
+		if (!s->files && (add_files(s, path) || make_table(s)))
 			goto out;
 		if (*first_len < CHUNK) {
 			size_t more = CHUNK - *first_len;
@@ -308,21 +340,19 @@ out:
 static int check_whole(struct shrink *s, const char *path)
 {
 	const struct source *f = &s->files[s->nr_files - 1];
-	const unsigned char *end = f->map + f->info.size;
 	struct {
 		struct ckpt_record h;
 		struct ckpt_trailer body;
 	} last;
 
-	/* The stream itself has found out. */
+	/* It has an end, but says nothing of what was written in between. */
 	if (s->parent.incremental)
 		return 0;
-	if (f->info.size >= sizeof(last)) {
-		memcpy(&last, end - sizeof(last), sizeof(last));
-		if (last.h.type == CKPT_REC_TRAILER && last.h.length == sizeof(last) &&
-		    last.body.bytes == f->info.size - sizeof(last))
-			return 0;
-	}
+	if (f->info.size >= sizeof(last) &&
+	    pread_all(f->fd, &last, sizeof(last), f->info.size - sizeof(last)) == sizeof(last) &&
+	    last.h.type == CKPT_REC_TRAILER && last.h.length == sizeof(last) &&
+	    last.body.bytes == f->info.size - sizeof(last))
+		return 0;
 	return fail(s, EBADMSG, "%s: is no whole image", path);
 }
 
@@ -479,13 +509,13 @@ out:
 	return ret;
 }
 
-int ckpt_shrink(int in, int out, const char *parent, char *error, size_t error_size)
+int ckpt_shrink(int in, int out, const char *parent, const char *replaces,
+		char *error, size_t error_size)
 {
 	struct shrink s = {
-		.out = out, .error = error, .error_size = error_size,
+		.out = out, .replaces = replaces, .error = error, .error_size = error_size,
 	};
 	int ret, err;
-	__u32 i;
 
 	s.parent_fd = open(parent, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (s.parent_fd < 0)
@@ -493,8 +523,6 @@ int ckpt_shrink(int in, int out, const char *parent, char *error, size_t error_s
 	stream_init(&s.parent, s.parent_fd);
 	ret = shrink_image(&s, in, parent);
 	err = errno;
-	for (i = 0; i < s.nr_files; i++)
-		munmap((void *)s.files[i].map, s.files[i].info.size);
 	free(s.files);
 	free(s.table);
 	stream_free(&s.parent);

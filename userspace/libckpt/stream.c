@@ -31,10 +31,15 @@ __attribute__((format(printf, 3, 4)))
 static int fail(struct stream *s, int err, const char *fmt, ...)
 {
 	va_list ap;
+	char *c;
 
 	va_start(ap, fmt);
 	vsnprintf(s->error, sizeof(s->error), fmt, ap);
 	va_end(ap);
+	/* Names come from the image, and a terminal might obey them. */
+	for (c = s->error; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
 	errno = err;
 	return -1;
 }
@@ -92,6 +97,9 @@ int parent_examine(int fd, struct ckpt_parent *info)
 		return errno;
 	if (!S_ISREG(st.st_mode))
 		return EINVAL;
+	/* Files of /proc have no size, and may be none to read. */
+	if (!st.st_size)
+		return ENOEXEC;
 	info->size = (__u64)st.st_size;
 	n = pread_all(fd, first, sizeof(first), 0);
 	if (n < 0)
@@ -115,9 +123,8 @@ static ssize_t peek_pipe(int fd, void *buf, size_t len)
 	if (pipe2(fds, O_CLOEXEC))
 		return -1;
 	/* Less than that is no image, and it is soon told. */
-	do {
-		n = tee(fd, fds[1], len, 0);
-	} while (n < 0 && errno == EINTR);
+	/* If a signal interrupts that, it is for who waits, and will come again. */
+	n = tee(fd, fds[1], len, 0);
 	if (n > 0)
 		n = read(fds[0], buf, (size_t)n);
 	close(fds[0]);
@@ -224,16 +231,38 @@ static bool same(const struct ckpt_parent *a, const struct ckpt_parent *b)
 	       a->crc_last == b->crc_last;
 }
 
+/* To open what is no file may have effects. */
+static int open_file(const char *path, __u64 size)
+{
+	int at = open(path, O_PATH | O_CLOEXEC), fd = -1, err;
+	char link[64];
+	struct stat st;
+
+	if (at < 0)
+		return -1;
+	if (fstat(at, &st) || !S_ISREG(st.st_mode) || (__u64)st.st_size != size) {
+		err = ESTALE;
+	} else {
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", at);
+		fd = open(link, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		err = errno;
+	}
+	close(at);
+	errno = err;
+	return fd;
+}
+
 /* Open a parent at @path if it is the one. Returns whether it is. */
 static bool try_parent(struct parent *p, char *path, const char **why)
 {
+	static const char other[] = "is not the same any more";
 	struct ckpt_parent info;
 	int err;
 
-	p->fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
+	p->fd = path ? open_file(path, p->info.size) : -1;
 	if (p->fd < 0) {
 		if (path && errno != ENOENT)
-			*why = strerror(errno);
+			*why = errno == ESTALE ? other : strerror(errno);
 		return false;
 	}
 	err = parent_examine(p->fd, &info);
@@ -241,7 +270,7 @@ static bool try_parent(struct parent *p, char *path, const char **why)
 		p->path = path;
 		return true;
 	}
-	*why = err && err != ENOEXEC && err != EINVAL ? strerror(err) : "is not the same any more";
+	*why = err && err != ENOEXEC && err != EINVAL ? strerror(err) : other;
 	close(p->fd);
 	p->fd = -1;
 	return false;
@@ -286,7 +315,7 @@ static int read_parents(struct stream *s)
 		p = &s->parents[s->nr_parents];
 		if (take_all(s, &p->info, sizeof(p->info)))
 			return -1;
-		if (!p->info.path_len || p->info.path_len >= PATH_MAX || p->info.path_len % 8 ||
+		if (!p->info.path_len || p->info.path_len > PATH_MAX || p->info.path_len % 8 ||
 		    p->info.reserved)
 			return fail(s, EINVAL, "the name of a parent makes no sense");
 		path = malloc(p->info.path_len + 1);

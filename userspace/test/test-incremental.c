@@ -112,7 +112,7 @@ static int shrink(const struct builder *b, const char *parent, const char *name)
 	int out = open(path_of(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	*error = '\0';
-	ret = ckpt_shrink(in, out, path_of(parent), error, sizeof(error)) ? -errno : 0;
+	ret = ckpt_shrink(in, out, path_of(parent), NULL, error, sizeof(error)) ? -errno : 0;
 	if (ret && !*error)
 		ret = -1000;
 	close(in);

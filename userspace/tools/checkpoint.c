@@ -58,7 +58,7 @@ static const char usage[] =
 "\n"
 "Exit status: 0 done; 85 done, and killed as asked (-k); 1 wrong use, no such\n"
 "process or cgroup; 2 refused: something is not supported; 3 not permitted;\n"
-"5 the image could not be written. Unless it is 0 or 85, the processes run on\n"
+"4 the parent is no good image; 5 the image could not be written. Unless it is 0 or 85, the processes run on\n"
 "and no image was left behind.\n";
 
 struct options {
@@ -273,8 +273,13 @@ static void parse_options(struct options *opt, int argc, char **argv)
 		die_usage("-o and -l name the same file");
 	if (opt->flags & CHECKPOINT_DRY_RUN)
 		return;
+	/* What is in the pipe when the kernel is done may be lost yet. */
+	if (opt->parent && opt->flags & (CHECKPOINT_KILL | CHECKPOINT_STOP))
+		die_usage("--parent is for processes that run on: not with --kill or --stop");
 	if (opt->parent && opt->output && same_file(opt->output, opt->parent))
 		die_usage("--parent and -o name the same file, which would be lost");
+	if (opt->parent && opt->log && same_file(opt->log, opt->parent))
+		die_usage("--parent and -l name the same file, which would be lost");
 	if (!opt->output || !strcmp(opt->output, "-")) {
 		if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
 			die_usage("the standard output is closed; write the image with -o FILE");
@@ -575,7 +580,8 @@ static void *shrink_image(void *arg)
 {
 	struct shrinker *s = arg;
 
-	if (ckpt_shrink(s->fds[0], s->out, s->opt->parent, s->error, sizeof(s->error)))
+	if (ckpt_shrink(s->fds[0], s->out, s->opt->parent, s->opt->output,
+			s->error, sizeof(s->error)))
 		s->err = errno;
 	/* What the kernel has yet to say nobody will hear. */
 	close(s->fds[0]);
@@ -583,192 +589,58 @@ static void *shrink_image(void *arg)
 }
 
 /* Returns the descriptor that the kernel is to write to. */
-static int shrinker_start(struct shrinker *s)
+static int shrinker_start(struct shrinker *s, const struct output *out)
 {
 	sigset_t all, old;
 	int err;
 
 	if (!s->opt->parent || s->out < 0)
 		return s->out;
-	if (pipe2(s->fds, O_CLOEXEC))
-		die(CKPT_EXIT_IO, "cannot make a pipe: %s", strerror(errno));
+	if (pipe2(s->fds, O_CLOEXEC)) {
+		err = errno;
+		remove_temporary(out);
+		die(CKPT_EXIT_IO, "cannot make a pipe: %s", strerror(err));
+	}
 	/* As much as an ordinary user may: fewer turns for the same bytes. */
 	fcntl(s->fds[1], F_SETPIPE_SZ, 1 << 20);
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old);
 	err = pthread_create(&s->thread, NULL, shrink_image, s);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (err)
+	if (err) {
+		remove_temporary(out);
 		die(CKPT_EXIT_IO, "cannot make a thread: %s", strerror(err));
+	}
 	return s->fds[1];
 }
 
-/* Returns whether all that the kernel has written is where it belongs. */
-static bool shrinker_stop(struct shrinker *s)
-{
-	if (!s->opt->parent || s->out < 0)
-		return true;
-	close(s->fds[1]);
-	pthread_join(s->thread, NULL);
-	return !s->err;
-}
-
 /*
- * The kernel may kill when all is in the pipe, which is too early: what is there
- * may be lost yet. So it stops them, and we kill, or let them go on if it came to
- * nothing. They make no children meanwhile.
+ * Is all that the kernel has written where it belongs? Returns true, after it has
+ * said why, and changes @err, if that failed, rather than the system call.
  */
-struct process {
-	pid_t	pid;
-	pid_t	parent;
-	bool	stopped;
-	bool	ours;
-};
-
-struct processes {
-	struct process	*all;
-	size_t		nr;
-};
-
-static bool read_process(const char *name, struct process *p)
+static bool shrinker_stop(struct shrinker *s, int *err)
 {
-	char path[300], line[1024], *end, state;
-	int fd, pid, parent;
-	ssize_t n;
+	struct timespec until;
 
-	snprintf(path, sizeof(path), "/proc/%s/stat", name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (!s->opt->parent || s->out < 0)
 		return false;
-	n = read(fd, line, sizeof(line) - 1);
-	close(fd);
-	if (n <= 0)
+	close(s->fds[1]);
+	/* It may be at work for long, for an image that will not be. */
+	if (*err && *err != EPIPE)
 		return false;
-	line[n] = '\0';
-	/* A name may have anything in it. */
-	end = strrchr(line, ')');
-	if (!end || sscanf(line, "%d", &pid) != 1 ||
-	    sscanf(end + 1, " %c %d", &state, &parent) != 2)
+	do {
+		if (interrupted) {
+			*err = EINTR;
+			return false;
+		}
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec++;
+	} while (pthread_timedjoin_np(s->thread, NULL, &until) == ETIMEDOUT);
+	if (!s->err)
 		return false;
-	*p = (struct process){ .pid = pid, .parent = parent, .stopped = state == 'T' };
+	say("--parent: %s", s->error);
+	*err = s->err;
 	return true;
-}
-
-static void list_processes(struct processes *ps)
-{
-	struct dirent *entry;
-	size_t room = 0;
-	DIR *d;
-
-	ps->all = NULL;
-	ps->nr = 0;
-	d = opendir("/proc");
-	if (!d)
-		die(CKPT_EXIT_IO, "/proc: %s", strerror(errno));
-	while ((entry = readdir(d))) {
-		if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
-			continue;
-		if (ps->nr == room) {
-			room = 2 * room + 100;
-			ps->all = reallocarray(ps->all, room, sizeof(*ps->all));
-			if (!ps->all)
-				die(CKPT_EXIT_IO, "not enough memory");
-		}
-		if (read_process(entry->d_name, &ps->all[ps->nr]))
-			ps->nr++;
-	}
-	closedir(d);
-}
-
-static struct process *find_process(struct processes *ps, pid_t pid)
-{
-	size_t i;
-
-	for (i = 0; i < ps->nr; i++)
-		if (ps->all[i].pid == pid)
-			return &ps->all[i];
-	return NULL;
-}
-
-/* Those in the cgroup and below. */
-static void mark_cgroup(struct processes *ps, int dir_fd)
-{
-	struct dirent *entry;
-	struct process *p;
-	int fd, pid;
-	FILE *f;
-	DIR *d;
-
-	fd = openat(dir_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
-	f = fd < 0 ? NULL : fdopen(fd, "r");
-	if (f) {
-		while (fscanf(f, "%d", &pid) == 1) {
-			p = find_process(ps, pid);
-			if (p)
-				p->ours = true;
-		}
-		fclose(f);
-	}
-	fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	d = fd < 0 ? NULL : fdopendir(fd);
-	if (!d)
-		return;
-	while ((entry = readdir(d))) {
-		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
-			continue;
-		fd = openat(dir_fd, entry->d_name,
-			    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		if (fd < 0)
-			continue;
-		mark_cgroup(ps, fd);
-		close(fd);
-	}
-	closedir(d);
-}
-
-/* The process and its descendants. */
-static void mark_tree(struct processes *ps, pid_t root)
-{
-	struct process *p = find_process(ps, root), *parent;
-	bool more = p;
-	size_t i;
-
-	if (p)
-		p->ours = true;
-	while (more) {
-		more = false;
-		for (i = 0; i < ps->nr; i++) {
-			p = &ps->all[i];
-			parent = p->ours ? NULL : find_process(ps, p->parent);
-			if (parent && parent->ours)
-				more = p->ours = true;
-		}
-	}
-}
-
-/* Kill what was stopped, or let it go on, but for what stood in @before. */
-static void end_stop(const struct options *opt, int target_fd, struct processes *before,
-		     bool do_kill)
-{
-	struct processes now;
-	struct process *p;
-	size_t i;
-
-	list_processes(&now);
-	if (opt->cgroup)
-		mark_cgroup(&now, target_fd);
-	else
-		mark_tree(&now, opt->pid);
-	for (i = 0; i < now.nr; i++) {
-		if (!now.all[i].ours)
-			continue;
-		p = find_process(before, now.all[i].pid);
-		if (do_kill)
-			kill(now.all[i].pid, SIGKILL);
-		else if (!p || !p->stopped)
-			kill(now.all[i].pid, SIGCONT);
-	}
-	free(now.all);
 }
 
 /* ---- main ------------------------------------------------------------- */
@@ -825,7 +697,6 @@ int main(int argc, char **argv)
 	struct klog log;
 	struct watch watch = { .verb = "written" };
 	struct shrinker shrinker = { .opt = &opt };
-	struct processes before = { };
 	struct timespec start, end;
 	bool dry_run, killed, own = false;
 	char target[PATH_MAX + 16];
@@ -854,11 +725,7 @@ int main(int argc, char **argv)
 	open_output(&opt, &out);
 	shrinker.out = out.fd;
 	killed = opt.flags & CHECKPOINT_KILL;
-	if (opt.parent && killed) {
-		list_processes(&before);
-		args.flags ^= CHECKPOINT_KILL | CHECKPOINT_STOP;
-	}
-	args.image_fd = shrinker_start(&shrinker);
+	args.image_fd = shrinker_start(&shrinker, &out);
 
 	watch.fd = out.fd;
 	watch.log = opt.verbose || dry_run ? &log : NULL;
@@ -870,13 +737,7 @@ int main(int argc, char **argv)
 		id = ckpt_checkpoint(&args);
 		err = id < 0 ? errno : 0;
 	}
-	if (!shrinker_stop(&shrinker) && (!err || err == EPIPE)) {
-		say("--parent: %s", shrinker.error);
-		if (!err && killed)
-			end_stop(&opt, args.target_fd, &before, false);
-		err = shrinker.err;
-		own = true;
-	}
+	own = shrinker_stop(&shrinker, &err);
 	watch_stop(&watch);
 	clock_gettime(CLOCK_MONOTONIC, &end);
 
@@ -894,7 +755,7 @@ int main(int argc, char **argv)
 			die_by_signal(interrupted);
 		}
 		if (own)
-			exit(err == EINVAL || err == ENOENT || err == ENOTDIR ? CKPT_EXIT_USAGE :
+			exit(err == EINVAL || err == ENOENT || err == ENOTDIR || err == EISDIR ? CKPT_EXIT_USAGE :
 			     err == EBADMSG || err == ENOEXEC ? CKPT_EXIT_IMAGE :
 			     own_exit_code(err));
 		if (dry_run && err == EOPNOTSUPP)
@@ -907,9 +768,7 @@ int main(int argc, char **argv)
 		return CKPT_EXIT_OK;
 	}
 
-	ret = finish_output(&out, killed && !opt.parent);
-	if (opt.parent && killed)
-		end_stop(&opt, args.target_fd, &before, !ret);
+	ret = finish_output(&out, killed);
 	if (opt.verbose && !ret)
 		say_done(&out, target, opt.parent, (double)(end.tv_sec - start.tv_sec) +
 			 (double)(end.tv_nsec - start.tv_nsec) / 1e9);

@@ -461,13 +461,23 @@ static int mover_start(struct mover *m)
 /* Returns the errno to report for @err. */
 static int mover_stop(struct mover *m, int err)
 {
+	struct timespec until;
+
 	if (!m->needed)
 		return err;
 	close(m->fds[0]);
-	/* It may wait for an image that nobody wants any more. */
-	if (err && !m->done)
-		return err;
-	pthread_join(m->thread, NULL);
+	/*
+	 * It may wait for an image that nobody wants any more. But if the image
+	 * was no good, it may be about to say why.
+	 */
+	if (!err || m->done) {
+		pthread_join(m->thread, NULL);
+	} else {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += err == EBADMSG;
+		if (pthread_timedjoin_np(m->thread, NULL, &until))
+			return err;
+	}
 	/* That the kernel has turned away is no failure of its own. */
 	if (!err || !m->err || m->err == EPIPE)
 		return err;
