@@ -262,7 +262,7 @@ static int add_files(struct shrink *s, const char *path)
 	err = parent_examine(s->parent_fd, &info);
 	if (err)
 		return fail(s, EBADMSG, "%s: %s", path,
-			    err == ENOEXEC || err == EINVAL ? "is no image" : strerror(err));
+			    err == -ENOEXEC || err == -EINVAL ? "is no image" : strerror(-err));
 	if (s->parent.nr_parents == CKPT_PARENTS_MAX)
 		return fail(s, E2BIG, "%s: stands on %u others already, see ckptinfo merge",
 			    path, CKPT_PARENTS_MAX);

@@ -94,22 +94,22 @@ int parent_examine(int fd, struct ckpt_parent *info)
 
 	memset(info, 0, sizeof(*info));
 	if (fstat(fd, &st))
-		return errno;
+		return -errno;
 	if (!S_ISREG(st.st_mode))
-		return EINVAL;
+		return -EINVAL;
 	/* Files of /proc have no size, and may be none to read. */
 	if (!st.st_size)
-		return ENOEXEC;
+		return -ENOEXEC;
 	info->size = (__u64)st.st_size;
 	n = pread_all(fd, first, sizeof(first), 0);
 	if (n < 0)
-		return errno;
+		return -errno;
 	if (!is_image(first, (size_t)n))
-		return ENOEXEC;
+		return -ENOEXEC;
 	info->crc_first = ckpt_crc32c(~0U, first, (size_t)n);
 	n = pread_all(fd, last, (size_t)n, info->size - (size_t)n);
 	if (n < 0)
-		return errno;
+		return -errno;
 	info->crc_last = ckpt_crc32c(~0U, last, (size_t)n);
 	return 0;
 }
@@ -200,7 +200,7 @@ static int take_all(struct stream *s, void *buf, size_t len)
 		if (n < 0)
 			return -1;
 		if (!n)
-			return fail(s, EBADMSG, "truncated: it ends at byte %llu of what it has itself",
+			return fail(s, EBADMSG, "truncated: it has %llu bytes of its own",
 				    s->taken);
 		have += (size_t)n;
 	}
@@ -270,7 +270,7 @@ static bool try_parent(struct parent *p, char *path, const char **why)
 		p->path = path;
 		return true;
 	}
-	*why = err && err != ENOEXEC && err != EINVAL ? strerror(err) : other;
+	*why = err && err != -ENOEXEC && err != -EINVAL ? strerror(-err) : other;
 	close(p->fd);
 	p->fd = -1;
 	return false;
@@ -304,7 +304,7 @@ static int read_parents(struct stream *s)
 
 	memcpy(&head, s->head, sizeof(head));
 	if (head.version != CKPT_INCREMENTAL_VERSION)
-		return fail(s, ENOEXEC, "is an incremental image of version %u, this program knows version %u",
+		return fail(s, ENOEXEC, "is incremental, of version %u; this program knows %u",
 			    head.version, CKPT_INCREMENTAL_VERSION);
 	if (head.reserved || !head.nr_parents || head.nr_parents > CKPT_PARENTS_MAX)
 		return fail(s, EINVAL, "stands on %u other images", head.nr_parents);
@@ -367,7 +367,7 @@ static int next_piece(struct stream *s)
 		return -1;
 	if (p->kind == CKPT_PIECE_END) {
 		if (p->len != s->pos || p->parent || p->offset)
-			return fail(s, EBADMSG, "its end says that it has %llu bytes, but there are %llu",
+			return fail(s, EBADMSG, "its end tells of %llu bytes, but there are %llu",
 				    p->len, s->pos);
 		s->done = true;
 		return 0;
@@ -415,7 +415,7 @@ ssize_t stream_read(struct stream *s, void *buf, size_t len)
 	if (s->piece.kind == CKPT_PIECE_HERE) {
 		n = take(s, buf, len);
 		if (!n)
-			return fail(s, EBADMSG, "truncated: it ends at byte %llu of what it has itself",
+			return fail(s, EBADMSG, "truncated: it has %llu bytes of its own",
 				    s->taken);
 	} else {
 		n = pread_all(s->parents[s->piece.parent].fd, buf, len, s->piece.offset);
@@ -436,13 +436,10 @@ ssize_t stream_read(struct stream *s, void *buf, size_t len)
 
 __u32 stream_where(const struct stream *s, __u64 *offset)
 {
-	if (!s->incremental) {
-		*offset = s->pos;
-	} else if (s->piece.kind == CKPT_PIECE_PARENT) {
+	if (s->incremental && s->piece.kind == CKPT_PIECE_PARENT) {
 		*offset = s->piece.offset;
 		return s->piece.parent;
-	} else {
-		*offset = s->taken;
 	}
+	*offset = s->incremental ? s->taken : s->pos;
 	return s->nr_parents;
 }

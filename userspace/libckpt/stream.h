@@ -54,7 +54,7 @@ ssize_t stream_read(struct stream *s, void *buf, size_t len);
  */
 __u32 stream_where(const struct stream *s, __u64 *offset);
 
-/* Look at a file as a parent: its size and its ends. Returns 0 or an errno. */
+/* Look at a file as a parent: its size and its ends. Returns 0 or a negative errno. */
 int parent_examine(int fd, struct ckpt_parent *info);
 
 #endif /* STREAM_H */

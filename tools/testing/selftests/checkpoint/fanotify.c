@@ -294,7 +294,7 @@ SUBJECT(groups)
 		DFID_NAME,
 		ALL_FID | FAN_REPORT_PIDFD,
 	};
-	enum { NR = sizeof(flags) / sizeof(flags[0]) };
+	enum { NR = ARRAY_SIZE(flags) };
 	static const unsigned int f_flags[NR] = {
 		O_RDONLY, O_RDWR | O_NOATIME, O_WRONLY | O_APPEND,
 		O_RDONLY | O_NONBLOCK | O_CLOEXEC, O_RDWR | O_DSYNC, O_RDONLY,
@@ -850,9 +850,9 @@ SUBJECT(mounts)
 static bool mount_ext4(void)
 {
 	CHECK(!mkdir(OWN, 0755) || errno == EEXIST);
-	return !system("dd if=/dev/zero of=" EXT4 " bs=64k count=16 2>/dev/null && "
-		       "mke2fs -F " EXT4 " >/dev/null 2>&1 && "
-		       "mount -t ext4 -o loop " EXT4 " " OWN " 2>/dev/null");
+	return !system("dd if=/dev/zero of=" EXT4 " bs=64k count=16 2>/dev/null") &&
+	       !system("mke2fs -F " EXT4 " >/dev/null 2>&1") &&
+	       !system("mount -t ext4 -o loop " EXT4 " " OWN " 2>/dev/null");
 }
 
 static void report_error(void)

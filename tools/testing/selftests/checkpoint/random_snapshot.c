@@ -941,7 +941,8 @@ void snapshot_take(struct snapshot *s)
 {
 	static const char *const status[] = {
 		"Umask", "Tgid", "NStgid", "NSpgid", "NSsid", "TracerPid", "Uid", "Gid",
-		"Groups", "Threads", "Cap", "NoNewPrivs", "Seccomp", "Speculation", "Cpus_allowed:", "Mems_allowed:",
+		"Groups", "Threads", "Cap", "NoNewPrivs", "Seccomp", "Speculation",
+		"Cpus_allowed:", "Mems_allowed:",
 		"CoreDumping", "THP_enabled", "VmLck", "VmPin", NULL
 	};
 	static const char *const status_of_thread[] = { "SigPnd", "SigBlk", NULL };

@@ -1200,14 +1200,14 @@ SUBJECT(memory_limit)
 	}
 
 ONLY_MAPPED(mapped_files,
-	CHECK_EQ(0, reg(&r, IORING_REGISTER_FILES, &(int){ 1 }, 1)))
+	    CHECK_EQ(0, reg(&r, IORING_REGISTER_FILES, &(int){ 1 }, 1)))
 ONLY_MAPPED(mapped_event,
-	int fd = eventfd(0, 0);
-	CHECK_EQ(0, reg(&r, IORING_REGISTER_EVENTFD, &fd, 1));
-	close(fd))
+	    int fd = eventfd(0, 0);
+	    CHECK_EQ(0, reg(&r, IORING_REGISTER_EVENTFD, &fd, 1));
+	    close(fd))
 ONLY_MAPPED(mapped_buffers,
-	struct iovec iov = { area, PAGE };
-	CHECK_EQ(0, reg(&r, IORING_REGISTER_BUFFERS, &iov, 1)))
+	    struct iovec iov = { area, PAGE };
+	    CHECK_EQ(0, reg(&r, IORING_REGISTER_BUFFERS, &iov, 1)))
 
 /* What is pinned is not what is there. */
 #define OTHER_MEMORY(name, ...)						\
@@ -1229,12 +1229,12 @@ ONLY_MAPPED(mapped_buffers,
 	}
 
 OTHER_MEMORY(unmapped_buffer,
-	CHECK_EQ(0, munmap(mem + PAGE, PAGE)))
+	     CHECK_EQ(0, munmap(mem + PAGE, PAGE)))
 OTHER_MEMORY(other_memory,
-	CHECK_EQ(0, madvise(mem, PAGE, MADV_DONTNEED));
-	mem[0] = 1)
+	     CHECK_EQ(0, madvise(mem, PAGE, MADV_DONTNEED));
+	     mem[0] = 1)
 OTHER_MEMORY(read_only_buffer,
-	CHECK_EQ(0, mprotect(mem, PAGE, PROT_READ)))
+	     CHECK_EQ(0, mprotect(mem, PAGE, PROT_READ)))
 
 REFUSED(cloned_buffers,
 	struct ring other;
