@@ -142,12 +142,12 @@ static ssize_t pread_all(int fd, void *buf, size_t len, __u64 offset)
 
 	while (have < len && n) {
 		n = pread(fd, (char *)buf + have, len - have, (off_t)(offset + have));
-		if (n < 0 && errno == EINTR)
+		if (n > 0)
+			have += (size_t)n;
+		else if (n < 0 && errno == EINTR)
 			n = 1;
 		else if (n < 0)
 			return -1;
-		else
-			have += (size_t)n;
 	}
 	return (ssize_t)have;
 }

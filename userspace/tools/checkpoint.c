@@ -614,6 +614,22 @@ static int shrinker_start(struct shrinker *s, const struct output *out)
 	return s->fds[1];
 }
 
+static int shrink_exit_code(int err)
+{
+	switch (err) {
+	case EINVAL:
+	case ENOENT:
+	case ENOTDIR:
+	case EISDIR:
+		return CKPT_EXIT_USAGE;
+	case EBADMSG:
+	case ENOEXEC:
+		return CKPT_EXIT_IMAGE;
+	default:
+		return own_exit_code(err);
+	}
+}
+
 /*
  * Is all that the kernel has written where it belongs? Returns true, after it has
  * said why, and changes @err, if that failed, rather than the system call.
@@ -755,9 +771,7 @@ int main(int argc, char **argv)
 			die_by_signal(interrupted);
 		}
 		if (own)
-			exit(err == EINVAL || err == ENOENT || err == ENOTDIR || err == EISDIR ? CKPT_EXIT_USAGE :
-			     err == EBADMSG || err == ENOEXEC ? CKPT_EXIT_IMAGE :
-			     own_exit_code(err));
+			exit(shrink_exit_code(err));
 		if (dry_run && err == EOPNOTSUPP)
 			die(CKPT_EXIT_REFUSED, "%s: cannot be checkpointed", target);
 		die(ckpt_exit_code(CKPT_OP_CHECKPOINT, err), "%s: %s", target,

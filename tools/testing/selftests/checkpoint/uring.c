@@ -1186,6 +1186,21 @@ SUBJECT(memory_limit)
 		works(&r);						\
 	}
 
+static void register_event(struct ring *r)
+{
+	int fd = eventfd(0, 0);
+
+	CHECK_EQ(0, reg(r, IORING_REGISTER_EVENTFD, &fd, 1));
+	close(fd);
+}
+
+static void register_area(struct ring *r)
+{
+	struct iovec iov = { area, PAGE };
+
+	CHECK_EQ(0, reg(r, IORING_REGISTER_BUFFERS, &iov, 1));
+}
+
 /* Nothing of it can be used, and nobody knows who else could. */
 #define ONLY_MAPPED(name, ...)						\
 	SUBJECT(name)							\
@@ -1201,13 +1216,8 @@ SUBJECT(memory_limit)
 
 ONLY_MAPPED(mapped_files,
 	    CHECK_EQ(0, reg(&r, IORING_REGISTER_FILES, &(int){ 1 }, 1)))
-ONLY_MAPPED(mapped_event,
-	    int fd = eventfd(0, 0);
-	    CHECK_EQ(0, reg(&r, IORING_REGISTER_EVENTFD, &fd, 1));
-	    close(fd))
-ONLY_MAPPED(mapped_buffers,
-	    struct iovec iov = { area, PAGE };
-	    CHECK_EQ(0, reg(&r, IORING_REGISTER_BUFFERS, &iov, 1)))
+ONLY_MAPPED(mapped_event, register_event(&r))
+ONLY_MAPPED(mapped_buffers, register_area(&r))
 
 /* What is pinned is not what is there. */
 #define OTHER_MEMORY(name, ...)						\
