@@ -560,6 +560,7 @@ static pid_t drain(struct ckpt_run *run, int pipe_rd, int pipe_wr)
 		close(pipe_wr);
 	if (pipe_rd < 0)
 		pipe_rd = ckpt_open(run, "fifo", O_RDONLY);
+	ckpt_sleep_ms(run->pipe_ms);
 	fd = ckpt_open(run, "image", O_CREAT | O_TRUNC | O_WRONLY);
 	_exit(copy_fd(pipe_rd, fd) ? 1 : 0);
 }
@@ -744,6 +745,7 @@ long ckpt_restart(struct ckpt_run *run)
 		helper = fork();
 		if (!helper) {
 			close(fds[0]);
+			ckpt_sleep_ms(run->pipe_ms);
 			_exit(copy_fd(image, fds[1]) ? 1 : 0);
 		}
 		close(fds[1]);

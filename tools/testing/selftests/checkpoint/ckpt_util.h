@@ -94,6 +94,7 @@ struct ckpt_how {
  * @stdio_fd: What it has as descriptors 0 to 2; -1 for /dev/null.
  * @extra_fd: What it has as SUBJECT_FD, or -1.
  * @uid: Who it is, if not 0.
+ * @pipe_ms: Who is at the other end of a pipe waits for so long first.
  * @same_session: Leave it in our session and process group.
  * @checkpoint_flags: In addition to what @how asks for.
  * @restart_flags: Likewise.
@@ -115,6 +116,7 @@ struct ckpt_run {
 	int stdio_fd;
 	int extra_fd;
 	uid_t uid;
+	unsigned int pipe_ms;
 	bool same_session;
 	uint64_t checkpoint_flags;
 	uint64_t restart_flags;

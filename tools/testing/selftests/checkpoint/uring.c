@@ -537,6 +537,33 @@ SUBJECT(gone)
 	works(&r);
 }
 
+/*
+ * The rest of a ring is taken down by and by. That is work for whom it belonged
+ * to, which breaks off what he waits in as a signal does.
+ */
+static void close_ring(void)
+{
+	struct ring r;
+
+	ring_open(&r, 0);
+	nop(&r, 1);
+	CHECK_EQ(0, munmap(r.mem, r.mem_len));
+	CHECK_EQ(0, munmap(r.sqes, r.sqes_len));
+	close(r.fd);
+}
+
+/* Larger than a pipe. */
+SUBJECT(large)
+{
+	char *mem = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			 -1, 0);
+
+	CHECK(mem != MAP_FAILED);
+	memset(mem, 'x', 1 << 20);
+	subject_point();
+	CHECK_EQ('x', mem[(1 << 20) - 1]);
+}
+
 /* ---- what is registered ---- */
 
 /* What /proc tells of the tables. Names of memfds and the like do not change. */
@@ -1455,6 +1482,27 @@ TEST_F_TIMEOUT(uring_refused, issuer_gone, CKPT_TIMEOUT)
 		SKIP(return, "no io_uring");
 	ASSERT_EQ(0, ckpt_refused("issuer_gone",
 				  "the only task that may use a ring is gone", NULL));
+}
+
+CKPT_FIXTURE(uring_caller);
+
+/* The end of a ring that the caller had is no reason to end a call that waits. */
+TEST_F_TIMEOUT(uring_caller, had_ring, CKPT_TIMEOUT)
+{
+	struct ckpt_how how = { .target = CKPT_SUBTREE, .kill = true, .pipe = true };
+	struct ckpt_run run;
+
+	if (!has_io_uring())
+		SKIP(return, "no io_uring");
+	ckpt_init(&run, &how);
+	run.pipe_ms = 1000;
+	ASSERT_EQ(0, ckpt_start(&run, "large"));
+	close_ring();
+	EXPECT_EQ(0, ckpt_checkpoint(&run));
+	close_ring();
+	EXPECT_LT(0, ckpt_restart(&run));
+	EXPECT_EQ(0, ckpt_finish(&run));
+	EXPECT_EQ(0, ckpt_cleanup(&run));
 }
 
 CKPT_TEST_MAIN
