@@ -375,6 +375,51 @@ SUBJECT(deleted)
 	CHECK_EQ(-1, access(subject_path("f/deleted"), F_OK));
 }
 
+/*
+ * The name by which it was opened is no more, but it has another one; or it had
+ * none when it was opened.
+ */
+SUBJECT(hard_link)
+{
+	int linked, made, named, i;
+	struct stat was[2], is;
+	char path[64], *map;
+
+	linked = make_file("f/first", "linked to by two names");
+	CHECK_EQ(0, link(subject_path("f/first"), subject_path("f/second")));
+	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, linked, 0);
+	CHECK(map != MAP_FAILED);
+	CHECK_EQ(0, unlink(subject_path("f/first")));
+
+	made = subject_open("f", O_TMPFILE | O_RDWR);
+	CHECK(made >= 0);
+	CHECK_EQ(5, write(made, "made.", 5));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", made);
+	CHECK_EQ(0, linkat(AT_FDCWD, path, AT_FDCWD, subject_path("f/named"),
+			   AT_SYMLINK_FOLLOW));
+	CHECK_EQ(0, fstat(linked, &was[0]));
+	CHECK_EQ(0, fstat(made, &was[1]));
+
+	subject_point();
+
+	for (i = 0; i < 2; i++) {
+		CHECK_EQ(0, fstat(i ? made : linked, &is));
+		CHECK_EQ(1, is.st_nlink);
+		CHECK_EQ(was[i].st_ino, is.st_ino);
+		CHECK_EQ(was[i].st_dev, is.st_dev);
+		CHECK_EQ(was[i].st_size, is.st_size);
+		named = subject_open(i ? "f/named" : "f/second", O_RDWR);
+		CHECK(same_file(i ? made : linked, named));
+		CHECK_EQ(i ? 5 : 22, lseek(i ? made : linked, 0, SEEK_CUR));
+		expect_at(i ? made : linked, 0, i ? "made." : "linked to by two names");
+		close(named);
+	}
+	/* what is mapped is that file, too */
+	memcpy(map, "LINKED", 6);
+	expect_at(linked, 0, "LINKED to by");
+	CHECK_EQ(-1, access(subject_path("f/first"), F_OK));
+}
+
 /* Deleted, and another one has its name now. */
 SUBJECT(replaced)
 {
@@ -780,6 +825,7 @@ CKPT_ROUNDTRIP(files, cwd);
 CKPT_ROUNDTRIP(files, directory);
 CKPT_ROUNDTRIP(files, deleted);
 CKPT_ROUNDTRIP(files, deleted_shared);
+CKPT_ROUNDTRIP(files, hard_link);
 CKPT_ROUNDTRIP(files, replaced);
 CKPT_ROUNDTRIP(files, deleted_dir);
 CKPT_ROUNDTRIP(files, replaced_dir);

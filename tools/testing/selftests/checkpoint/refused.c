@@ -2144,13 +2144,17 @@ TEST_F_TIMEOUT(refused, from_fanotify, CKPT_TIMEOUT)
 
 /* ---- files without a name ---------------------------------------------- */
 
+/* It has another name, which something that is mounted there hides. */
 SUBJECT(deleted_linked)
 {
 	int fd = make_file("f/first");
 
-	CHECK_EQ(0, link(subject_path("f/first"), subject_path("f/second")));
+	CHECK_EQ(0, mkdir(subject_path("f/hidden"), 0700));
+	CHECK_EQ(0, link(subject_path("f/first"), subject_path("f/hidden/second")));
 	CHECK_EQ(0, unlink(subject_path("f/first")));
+	CHECK_EQ(0, mount("none", subject_path("f/hidden"), "tmpfs", 0, NULL));
 	file_point(fd);
+	CHECK_EQ(0, umount(subject_path("f/hidden")));
 }
 
 SUBJECT(deleted_xattr)
@@ -2183,7 +2187,7 @@ SUBJECT(deleted_append)
 
 TEST_F_TIMEOUT(refused, deleted, CKPT_TIMEOUT)
 {
-	EXPECT_EQ(0, refused("deleted_linked", "but has another one", ALL));
+	EXPECT_EQ(0, refused("deleted_linked", "but has another one that is not known", ALL));
 	EXPECT_EQ(0, refused("deleted_xattr", "has extended attributes", ALL));
 	EXPECT_EQ(0, refused("deleted_append", "attributes of chattr(1)", ALL));
 }
@@ -2931,18 +2935,19 @@ static long ask_soon(struct ckpt_run *run, uint64_t flags)
 	return ret;
 }
 
-/* They cannot be stopped where they are. */
-static int does_not_stop(struct ckpt_run *run)
+/* They cannot be stopped where they are, and that is what is said of one. */
+static int does_not_stop(struct ckpt_run *run, const char *why)
 {
 	static const uint64_t flags[] = { CHECKPOINT_DRY_RUN, CHECKPOINT_KILL };
+	char words[128];
 	int i, ret = 0;
 	long err;
 
+	snprintf(words, sizeof(words), "did not stop in time: %s", why);
+
 	for (i = 0; i < 2; i++) {
 		err = ask_soon(run, flags[i]);
-		if (err == -ETIMEDOUT && ckpt_log_has(run, "did not stop in time"))
-			continue;
-		if (err == -EOPNOTSUPP && ckpt_log_has(run, "exits, dumps core or is"))
+		if (err == -ETIMEDOUT && ckpt_log_has(run, words))
 			continue;
 		ckpt_msg("%s: %ld", i ? "checkpoint" : "dry run", err);
 		ckpt_print(run, "log");
@@ -2975,9 +2980,7 @@ TEST_F_TIMEOUT(refused, vfork_waits, CKPT_TIMEOUT)
 
 	ckpt_init(&run, &(struct ckpt_how) { .target = CKPT_CGROUP });
 	ASSERT_EQ(0, ckpt_start(&run, "vfork_waits"));
-	EXPECT_EQ(0, does_not_stop(&run));
-	EXPECT_EQ(1, ckpt_log_has(&run, "waits in vfork() for a task that does not stop"))
-		ckpt_print(&run, "log");
+	EXPECT_EQ(0, does_not_stop(&run, "it waits in vfork() for a task that does not stop"));
 	ASSERT_EQ(0, ckpt_finish(&run));
 	ASSERT_EQ(0, ckpt_cleanup(&run));
 }
@@ -3054,7 +3057,7 @@ TEST_F_TIMEOUT(refused, dumping, CKPT_TIMEOUT)
 	ckpt_init(&run, NULL);
 	ASSERT_EQ(0, ckpt_start(&run, "dumping"));
 	put(CORE_PATTERN, was);
-	EXPECT_EQ(0, does_not_stop(&run));
+	EXPECT_EQ(0, does_not_stop(&run, "it dumps core"));
 	ckpt_touch(&run, "dump");
 	ASSERT_EQ(0, ckpt_finish(&run));
 	snprintf(path, sizeof(path), "%s/dumped", run.dir);
@@ -3120,7 +3123,8 @@ TEST_F_TIMEOUT(refused, exec_arguments, CKPT_TIMEOUT)
 	close(fd);
 	ckpt_init(&run, NULL);
 	ASSERT_EQ(0, ckpt_start(&run, "exec_arguments"));
-	EXPECT_EQ(0, does_not_stop(&run));
+	/* not inside yet: it takes one page fault after the other */
+	EXPECT_EQ(0, does_not_stop(&run, "it "));
 	ASSERT_EQ(0, ckpt_finish(&run));
 	ASSERT_EQ(0, ckpt_cleanup(&run));
 }
@@ -3382,7 +3386,9 @@ SUBJECT(exiting)
 
 TEST_F_TIMEOUT(refused, leaving, CKPT_TIMEOUT)
 {
-	static const char * const subjects[] = { "exec_threads", "exiting" };
+	static const char * const subjects[][2] = {
+		{ "exec_threads", "it is inside an exec" }, { "exiting", "it exits" },
+	};
 	struct server server;
 	struct ckpt_run run;
 	int i, ret;
@@ -3394,8 +3400,9 @@ TEST_F_TIMEOUT(refused, leaving, CKPT_TIMEOUT)
 	for (i = 0; i < 2; i++) {
 		fuse_answer(&server, false);
 		ckpt_init(&run, NULL);
-		ASSERT_EQ(0, ckpt_start(&run, subjects[i]));
-		EXPECT_EQ(0, does_not_stop(&run)) TH_LOG("%s", subjects[i]);
+		ASSERT_EQ(0, ckpt_start(&run, subjects[i][0]));
+		EXPECT_EQ(0, does_not_stop(&run, subjects[i][1]))
+			TH_LOG("%s", subjects[i][0]);
 		fuse_answer(&server, true);
 		ASSERT_EQ(0, ckpt_finish(&run));
 		ASSERT_EQ(0, ckpt_cleanup(&run));

@@ -588,6 +588,57 @@ SUBJECT(frame)
 
 /* ---- limits of queues ---- */
 
+/* How many signals are pending for this user, and how many may be. */
+static void sigq(unsigned int *nr, unsigned int *limit)
+{
+	static char text[8192];
+	char *line;
+
+	CHECK(ckpt_slurp("/proc/self/status", text, sizeof(text)) > 0);
+	line = strstr(text, "SigQ:");
+	CHECK(line);
+	CHECK_EQ(2, sscanf(line, "SigQ: %u/%u", nr, limit));
+}
+
+/* They count for whose they are, not for whom they were brought back by. */
+SUBJECT(user_pending)
+{
+	struct rlimit limit = { .rlim_cur = 30, .rlim_max = 30 };
+	unsigned int was[2], is[2], i;
+	union sigval value;
+	sigset_t set;
+
+	CHECK(getuid());
+	sigfillset(&set);
+	CHECK_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
+	for (i = 0; i < 12; i++) {
+		value.sival_int = i;
+		if (i % 2)
+			CHECK_EQ(0, sigqueue(getpid(), SIGRTMIN + 5, value));
+		else
+			CHECK_EQ(0, pthread_sigqueue(pthread_self(), SIGRTMIN + 6, value));
+	}
+	CHECK_EQ(0, setrlimit(RLIMIT_SIGPENDING, &limit));
+	sigq(&was[0], &was[1]);
+	CHECK_EQ(12, was[0]);
+	CHECK_EQ(30, was[1]);
+
+	subject_point();
+
+	sigq(&is[0], &is[1]);
+	CHECK_EQ(was[0], is[0]);
+	CHECK_EQ(was[1], is[1]);
+	for (; i < 30; i++)
+		CHECK_EQ(0, sigqueue(getpid(), SIGRTMIN + 5, value));
+	CHECK_EQ(-1, sigqueue(getpid(), SIGRTMIN + 5, value));
+	CHECK_EQ(EAGAIN, errno);
+	for (i = 0; i < 30; i++)
+		CHECK(sigtimedwait(&set, NULL, &(struct timespec){}) > 0);
+	/* none is left behind, nor taken off twice */
+	sigq(&is[0], &is[1]);
+	CHECK_EQ(0, is[0]);
+}
+
 SUBJECT(many_pending)
 {
 	struct rlimit limit = { .rlim_cur = 50, .rlim_max = 50 };
@@ -750,6 +801,18 @@ TEST_F_TIMEOUT(late, itimer_late, CKPT_TIMEOUT)
 	ASSERT_LT(0, ckpt_restart(&run)) ckpt_print(&run, "log");
 	ASSERT_EQ(0, ckpt_finish(&run));
 	ASSERT_EQ(0, ckpt_cleanup(&run));
+}
+
+CKPT_FIXTURE(of_user);
+
+TEST_F_TIMEOUT(of_user, user_pending, CKPT_TIMEOUT)
+{
+	struct ckpt_how how = { .target = CKPT_SUBTREE, .kill = true };
+	struct ckpt_run run;
+
+	ckpt_init(&run, &how);
+	run.uid = 1000;
+	ASSERT_EQ(0, ckpt_roundtrip_run("user_pending", &run));
 }
 
 CKPT_TEST_MAIN
