@@ -48,7 +48,7 @@ SUBJECT(regular)
 	static const int flags[] = {
 		O_RDONLY, O_WRONLY, O_RDWR, O_RDWR | O_APPEND,
 		O_RDWR | O_NONBLOCK, O_WRONLY | O_SYNC, O_RDONLY | O_NOATIME,
-		O_RDWR | O_DSYNC,
+		O_RDWR | O_DSYNC, O_RDONLY | O_DIRECT, O_RDWR | O_DIRECT | O_SYNC,
 	};
 	enum { N = ARRAY_SIZE(flags) };
 	struct stat was[N], is;
@@ -269,6 +269,203 @@ SUBJECT(cwd)
 	CHECK_EQ(0, stat(subject_path("f/sub dir/relative"), &st));
 	CHECK_EQ(0777 & ~0156, st.st_mode & 07777);
 	CHECK_EQ(0, unlink("relative"));
+}
+
+/* What a task sees of its root and working directories. */
+struct view {
+	struct stat root, above, cwd;
+	char cwd_name[PATH_MAX];
+	char in_root[16];
+	char in_cwd[16];
+};
+
+struct views {
+	atomic_int phase;
+	struct view of[2];
+};
+
+static void look(struct view *v)
+{
+	memset(v, 0, sizeof(*v));
+	stat("/", &v->root);
+	stat("/..", &v->above);
+	stat(".", &v->cwd);
+	/* the C library does not like what is out of reach */
+	syscall(SYS_getcwd, v->cwd_name, sizeof(v->cwd_name));
+	ckpt_slurp("/mark", v->in_root, sizeof(v->in_root));
+	ckpt_slurp("mark", v->in_cwd, sizeof(v->in_cwd));
+}
+
+/* It cannot say itself what is wrong, as it does not reach our files. */
+static void check_view(const struct view *v, pid_t pid, const char *dir,
+		       const char *cwd_name, const char *in_cwd)
+{
+	char path[64], link[PATH_MAX], cwd[PATH_MAX];
+	struct stat st;
+
+	snprintf(cwd, sizeof(cwd), "%s", subject_path(dir));
+	CHECK_EQ(0, stat(subject_path("f/jail"), &st));
+	CHECK_EQ(st.st_dev, v->root.st_dev);
+	CHECK_EQ(st.st_ino, v->root.st_ino);
+	CHECK_EQ(st.st_ino, v->above.st_ino);
+	CHECK_EQ(0, stat(cwd, &st));
+	CHECK_EQ(st.st_dev, v->cwd.st_dev);
+	CHECK_EQ(st.st_ino, v->cwd.st_ino);
+	CHECK(!strcmp(cwd_name, v->cwd_name));
+	CHECK(!strcmp("jail", v->in_root));
+	CHECK(!strcmp(in_cwd, v->in_cwd));
+	snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	memset(link, 0, sizeof(link));
+	CHECK(readlink(path, link, sizeof(link) - 1) > 0);
+	CHECK(!strcmp(subject_path("f/jail"), link));
+	snprintf(path, sizeof(path), "/proc/%d/cwd", pid);
+	memset(link, 0, sizeof(link));
+	CHECK(readlink(path, link, sizeof(link) - 1) > 0);
+	CHECK(!strcmp(cwd, link));
+}
+
+/*
+ * Two tasks have another root directory than we have. One has its working
+ * directory in it, and a file open; the other has left it outside.
+ */
+SUBJECT(chroot)
+{
+	struct views *views = mmap(NULL, sizeof(*views), PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char unreachable[PATH_MAX + 16];
+	int fd, i, round;
+	pid_t pids[2];
+
+	CHECK(views != MAP_FAILED);
+	CHECK_EQ(0, mkdir(subject_path("f/jail"), 0755));
+	CHECK_EQ(0, mkdir(subject_path("f/jail/sub"), 0755));
+	close(make_file("f/mark", "outside"));
+	close(make_file("f/jail/mark", "jail"));
+	close(make_file("f/jail/sub/mark", "sub"));
+	snprintf(unreachable, sizeof(unreachable), "(unreachable)%s", subject_path("f"));
+	for (i = 0; i < 2; i++) {
+		pids[i] = fork();
+		CHECK(pids[i] >= 0);
+		if (pids[i])
+			continue;
+		CHECK_EQ(0, chdir(subject_path(i ? "f" : "f/jail/sub")));
+		CHECK_EQ(0, chroot(subject_path("f/jail")));
+		fd = open("/sub/mark", O_RDONLY);
+		CHECK(fd >= 0);
+		look(&views->of[i]);
+		views->phase++;
+		while (views->phase < 10)
+			ckpt_sleep_ms(1);
+		look(&views->of[i]);
+		expect_at(fd, 0, "sub");
+		views->phase++;
+		while (views->phase < 20)
+			ckpt_sleep_ms(1);
+		_exit(0);
+	}
+	while (views->phase < 2)
+		ckpt_sleep_ms(1);
+
+	for (round = 0; round < 2; round++) {
+		check_view(&views->of[0], pids[0], "f/jail/sub", "/sub", "sub");
+		check_view(&views->of[1], pids[1], "f", unreachable, "outside");
+		if (round)
+			break;
+		subject_point();
+		memset(views->of, 0, sizeof(views->of));
+		views->phase = 10;
+		/* unless one of them is dead */
+		for (i = 0; i < 10000 && views->phase < 12; i++)
+			ckpt_sleep_ms(3);
+	}
+	views->phase = 20;
+	for (i = 0; i < 2; i++)
+		subject_join(pids[i]);
+}
+
+static void check_name(const char *link, const char *want)
+{
+	char name[PATH_MAX] = "";
+
+	CHECK(readlink(link, name, sizeof(name) - 1) > 0);
+	if (strcmp(name, want))
+		subject_fail(__FILE__, __LINE__, "%s is %s, not %s", link, name, want);
+}
+
+static void check_fd_name(int fd, const char *want)
+{
+	char link[64];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	check_name(link, want);
+}
+
+/*
+ * The file has another name than when it was opened, and that name is now the
+ * one of another file; so has a directory, with what is in it.
+ */
+SUBJECT(renamed)
+{
+	int rw, ro, other, dir, in_dir, fd;
+	static char maps[1 << 16];
+	char *map, *own, *map_in;
+
+	rw = make_file("f/before", "a file that is renamed");
+	CHECK_EQ(0, ftruncate(rw, 8192));
+	CHECK_EQ(7, lseek(rw, 7, SEEK_SET));
+	ro = subject_open("f/before", O_RDONLY);
+	CHECK_EQ(2, lseek(ro, 2, SEEK_SET));
+	map = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, rw, 0);
+	own = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE, rw, 0);
+	CHECK(map != MAP_FAILED && own != MAP_FAILED);
+	memcpy(own + 4096, "mine", 4);
+	CHECK_EQ(0, mkdir(subject_path("f/dir"), 0755));
+	in_dir = make_file("f/dir/file", "in a directory");
+	map_in = mmap(NULL, 4096, PROT_READ, MAP_SHARED, in_dir, 0);
+	CHECK(map_in != MAP_FAILED);
+	dir = subject_open("f/dir", O_RDONLY | O_DIRECTORY);
+	CHECK(ro >= 0 && dir >= 0);
+	CHECK_EQ(0, chdir(subject_path("f/dir")));
+	CHECK_EQ(0, rename(subject_path("f/before"), subject_path("f/after")));
+	CHECK_EQ(0, rename(subject_path("f/dir"), subject_path("f/moved")));
+	other = make_file("f/before", "another file with that name");
+
+	subject_point();
+
+	check_fd_name(rw, subject_path("f/after"));
+	check_fd_name(ro, subject_path("f/after"));
+	check_fd_name(other, subject_path("f/before"));
+	check_fd_name(dir, subject_path("f/moved"));
+	check_fd_name(in_dir, subject_path("f/moved/file"));
+	check_name("/proc/self/cwd", subject_path("f/moved"));
+	CHECK(ckpt_slurp("/proc/self/maps", maps, sizeof(maps)) > 0);
+	CHECK(strstr(maps, subject_path("f/after\n")));
+	CHECK(strstr(maps, subject_path("f/moved/file\n")));
+	CHECK_EQ(-1, access(subject_path("f/dir"), F_OK));
+	CHECK_EQ(ENOENT, errno);
+	CHECK(same_file(rw, ro));
+	CHECK(!same_file(rw, other));
+	fd = subject_open("f/after", O_RDONLY);
+	CHECK(same_file(rw, fd));
+	fd = openat(dir, "file", O_RDONLY);
+	CHECK(same_file(in_dir, fd));
+	CHECK_EQ(7, lseek(rw, 0, SEEK_CUR));
+	CHECK_EQ(2, lseek(ro, 0, SEEK_CUR));
+	CHECK_EQ(14, lseek(in_dir, 0, SEEK_CUR));
+	CHECK_EQ(8192, lseek(ro, 0, SEEK_END));
+	expect_at(ro, 0, "a file that is renamed");
+	expect_at(other, 0, "another file with that name");
+	expect_at(in_dir, 0, "in a directory");
+	CHECK_MEM("in a directory", map_in, 14);
+	CHECK_MEM("a file that is renamed", map, 22);
+	CHECK_MEM("mine", own + 4096, 4);
+	/* mappings and descriptors are of one file */
+	CHECK_EQ(4, pwrite(rw, "both", 4, 100));
+	CHECK_MEM("both", map + 100, 4);
+	CHECK_MEM("both", own + 100, 4);
+	memcpy(map + 200, "ways", 4);
+	expect_at(ro, 200, "ways");
+	CHECK_EQ(0, map[4096]);
 }
 
 /* An open directory goes on where it was. */
@@ -822,6 +1019,8 @@ CKPT_ROUNDTRIP(files, numbers);
 CKPT_ROUNDTRIP(files, shared_table);
 CKPT_ROUNDTRIP(files, fs);
 CKPT_ROUNDTRIP(files, cwd);
+CKPT_ROUNDTRIP(files, chroot);
+CKPT_ROUNDTRIP(files, renamed);
 CKPT_ROUNDTRIP(files, directory);
 CKPT_ROUNDTRIP(files, deleted);
 CKPT_ROUNDTRIP(files, deleted_shared);
