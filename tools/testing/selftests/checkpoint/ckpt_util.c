@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/vfs.h>
 #include <time.h>
 
@@ -775,6 +776,29 @@ long ckpt_restart(struct ckpt_run *run)
 	return ret;
 }
 
+/* Of a subject that could not unmount what it had mounted. */
+static void unmount_below(const struct ckpt_run *run)
+{
+	static char text[1 << 16];
+	char *line, *next = NULL, *dir, *last, path[PATH_MAX];
+	size_t len = strlen(run->dir);
+
+	/* the last one of them is above the others, or beside */
+	do {
+		if (ckpt_slurp("/proc/self/mounts", text, sizeof(text)) <= 0)
+			return;
+		last = NULL;
+		for (line = strtok_r(text, "\n", &next); line;
+		     line = strtok_r(NULL, "\n", &next)) {
+			dir = strchr(line, ' ');
+			if (dir && !strncmp(dir + 1, run->dir, len) && dir[1 + len] == '/')
+				last = dir + 1;
+		}
+		if (last)
+			snprintf(path, sizeof(path), "%.*s", (int)strcspn(last, " "), last);
+	} while (last && !umount2(path, MNT_DETACH));
+}
+
 /* What is left is a failure too. */
 int ckpt_cleanup(struct ckpt_run *run)
 {
@@ -811,8 +835,10 @@ int ckpt_cleanup(struct ckpt_run *run)
 		for (status = 0; rmdir(run->cgroup) && status < 500; status++)
 			ckpt_sleep_ms(10);
 	}
-	if (run->dir[0])
+	if (run->dir[0]) {
+		unmount_below(run);
 		nftw(run->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	}
 	run->pid = 0;
 	return ret;
 }
