@@ -766,6 +766,144 @@ SUBJECT(master_closed)
 	CHECK(open_pair(&master) >= 0);
 }
 
+/* ---- instances of devpts ---- */
+
+/*
+ * Two of them, beside the usual one: one whose ptmx is beside the mount, as it
+ * is in /dev, and one whose ptmx is that in the mount.
+ */
+static const char * const instances[2][2] = {
+	{ "f/beside/ptmx", "f/beside/pts" },
+	{ "f/inside/ptmx", "f/inside" },
+};
+
+static void mount_instances(void)
+{
+	CHECK_EQ(0, mkdir(subject_path("f/beside"), 0755));
+	/* for a device node, which /tmp may not have */
+	CHECK_EQ(0, mount("none", subject_path("f/beside"), "tmpfs", 0, "mode=755"));
+	CHECK_EQ(0, mkdir(subject_path("f/beside/pts"), 0755));
+	CHECK_EQ(0, mknod(subject_path("f/beside/ptmx"), S_IFCHR | 0666, makedev(5, 2)));
+	CHECK_EQ(0, chmod(subject_path("f/beside/ptmx"), 0666));
+	CHECK_EQ(0, mkdir(subject_path("f/inside"), 0755));
+	CHECK_EQ(0, mount("none", subject_path("f/beside/pts"), "devpts", 0,
+			  "mode=620,gid=5"));
+	CHECK_EQ(0, mount("none", subject_path("f/inside"), "devpts", 0,
+			  "mode=600,ptmxmode=666"));
+}
+
+static int open_in(int i, int *master)
+{
+	int zero = 0, nr = -1, slave;
+	char name[64];
+
+	*master = subject_open(instances[i][0], O_RDWR | O_NOCTTY);
+	CHECK(*master >= 0);
+	CHECK_EQ(0, ioctl(*master, TIOCSPTLCK, &zero));
+	CHECK_EQ(0, ioctl(*master, TIOCGPTN, &nr));
+	snprintf(name, sizeof(name), "%s/%d", instances[i][1], nr);
+	slave = subject_open(name, O_RDWR | O_NOCTTY);
+	CHECK(slave >= 0);
+	return slave;
+}
+
+/* By path, as there are slaves of that number elsewhere. */
+static void check_number(int i, int master, int slave, int nr)
+{
+	char name[64], seen[PATH_MAX];
+	struct stat st, by_name;
+	int n = -1;
+
+	CHECK_EQ(0, ioctl(master, TIOCGPTN, &n));
+	CHECK_EQ(nr, n);
+	name_of(master, seen, sizeof(seen));
+	CHECK(!strcmp(subject_path(instances[i][0]), seen));
+	snprintf(name, sizeof(name), "%s/%d", instances[i][1], nr);
+	name_of(slave, seen, sizeof(seen));
+	CHECK(!strcmp(subject_path(name), seen));
+	CHECK_EQ(0, fstat(slave, &st));
+	CHECK_EQ(0, stat(subject_path(name), &by_name));
+	CHECK_EQ(st.st_dev, by_name.st_dev);
+	CHECK_EQ(st.st_ino, by_name.st_ino);
+	CHECK_EQ(i ? 0 : 5, st.st_gid);
+	CHECK_EQ(S_IFCHR | (i ? 0600 : 0620), st.st_mode);
+}
+
+SUBJECT(instances)
+{
+	int master[2][2], slave[2][2], i, k;
+	struct stat was[2][2], is;
+	char text[16];
+
+	mount_instances();
+	for (i = 0; i < 2; i++) {
+		for (k = 0; k < 2; k++) {
+			slave[i][k] = open_in(i, &master[i][k]);
+			make_raw(slave[i][k]);
+			check_number(i, master[i][k], slave[i][k], k);
+			CHECK_EQ(0, fstat(slave[i][k], &was[i][k]));
+			snprintf(text, sizeof(text), "to %d of %d", k, i);
+			put(master[i][k], text);
+			await(slave[i][k], strlen(text));
+		}
+	}
+	CHECK(was[0][0].st_dev != was[1][0].st_dev);
+	subject_point();
+	for (i = 0; i < 2; i++) {
+		for (k = 0; k < 2; k++) {
+			check_number(i, master[i][k], slave[i][k], k);
+			CHECK_EQ(0, fstat(slave[i][k], &is));
+			CHECK_EQ(was[i][k].st_dev, is.st_dev);
+			CHECK_EQ(was[i][k].st_ino, is.st_ino);
+			CHECK_EQ(was[i][k].st_rdev, is.st_rdev);
+			snprintf(text, sizeof(text), "to %d of %d", k, i);
+			expect_text(slave[i][k], text);
+			put(slave[i][k], text);
+			expect_text(master[i][k], text);
+			expect_nothing(slave[i][k]);
+		}
+	}
+}
+
+/* The master of one of them was closed: nothing but its number is left. */
+static void dead_instance(int i)
+{
+	int master, slave, alive, dead;
+	struct stat was, is;
+	char name[PATH_MAX], seen[PATH_MAX], other[64];
+
+	mount_instances();
+	/* a number that is not the first */
+	slave = open_in(i, &alive);
+	dead = open_in(i, &master);
+	CHECK_EQ(0, fchmod(dead, 0604));
+	CHECK_EQ(0, close(master));
+	check_dead(dead);
+	CHECK_EQ(0, fstat(dead, &was));
+	name_of(dead, name, sizeof(name));
+	subject_point();
+	check_dead(dead);
+	check_number(i, alive, slave, 0);
+	name_of(dead, seen, sizeof(seen));
+	CHECK(!strcmp(name, seen));
+	CHECK_EQ(0, fstat(dead, &is));
+	CHECK_EQ(was.st_dev, is.st_dev);
+	CHECK_EQ(was.st_rdev, is.st_rdev);
+	CHECK_EQ(S_IFCHR | 0604, is.st_mode);
+	CHECK_EQ(0, is.st_nlink);
+	snprintf(other, sizeof(other), "%s/1", instances[i][1]);
+	CHECK_EQ(-1, access(subject_path(other), F_OK));
+	/* the number is free again */
+	CHECK_EQ(0, close(dead));
+	dead = open_in(i, &master);
+	check_number(i, master, dead, 1);
+}
+
+SUBJECT(dead_beside)
+{
+	dead_instance(0);
+}
+
 /* vhangup(2), while the master is open; one slave was opened since. */
 SUBJECT(hung_up)
 {
@@ -1214,6 +1352,16 @@ CKPT_ROUNDTRIP(pty, group_gone);
 CKPT_ROUNDTRIP(pty, lost);
 CKPT_ROUNDTRIP(pty, typed_ahead);
 CKPT_ROUNDTRIP(pty, watched);
+
+CKPT_FIXTURE_HOW(devpts);
+
+/* The instances stay mounted, and have the same numbers to give. */
+CKPT_VARIANT(devpts, subtree_kill_file, .target = CKPT_SUBTREE, .kill = true);
+CKPT_VARIANT(devpts, cgroup_kill_pipe, .target = CKPT_CGROUP, .kill = true, .pipe = true);
+CKPT_VARIANT(devpts, self_kill_file, .target = CKPT_SELF, .kill = true);
+
+CKPT_ROUNDTRIP(devpts, instances);
+CKPT_ROUNDTRIP(devpts, dead_beside);
 
 /* ---- what does not work ---- */
 
