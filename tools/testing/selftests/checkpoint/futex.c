@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Checkpoint/restart: futexes that the kernel knows more of than that somebody
- * waits: with priority inheritance, robust, several at once, until a time.
+ * waits: with priority inheritance, robust, several at once, until a time, in a
+ * file that has a name.
  */
 #define _GNU_SOURCE
 #include <linux/futex.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -287,6 +289,109 @@ SUBJECT(until_realtime)
 	wait_here(1);
 	subject_point();
 	CHECK_EQ(0, pthread_join(thread, NULL));
+}
+
+/* ---- POSIX semaphores and shared memory, by name ---- */
+
+/* Where they are is not our directory, but the name of that is unique. */
+static const char *shared_name(const char *dir, const char *kind)
+{
+	static char name[64];
+
+	snprintf(name, sizeof(name), "%s-%s", strrchr(dir, '/'), kind);
+	return name;
+}
+
+struct shared {
+	atomic_int phase;
+	atomic_int passed;
+};
+
+/*
+ * One process sleeps in sem_wait(3), another one will post; what they have in
+ * common are two files in /dev/shm, which are there at the restart.
+ */
+SUBJECT(semaphore)
+{
+	int fd, i, value = -1, other;
+	struct shared *s, *again;
+	pid_t pids[2];
+	sem_t *sem;
+
+	sem = sem_open(shared_name(subject_dir, "sem"), O_CREAT | O_EXCL, 0600, 0);
+	CHECK(sem != SEM_FAILED);
+	/* the C library gave it another name at first, which is gone */
+	CHECK_EQ(0, sem_close(sem));
+	sem = sem_open(shared_name(subject_dir, "sem"), 0);
+	fd = shm_open(shared_name(subject_dir, "shm"), O_CREAT | O_EXCL | O_RDWR, 0600);
+	CHECK(sem != SEM_FAILED && fd >= 0);
+	CHECK_EQ(0, ftruncate(fd, 8192));
+	s = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(s != MAP_FAILED);
+	strcpy((char *)s + 5000, "shared memory");
+	for (i = 0; i < 2; i++) {
+		pids[i] = fork();
+		CHECK(pids[i] >= 0);
+		if (pids[i])
+			continue;
+		if (i) {
+			s->phase++;
+			while (s->phase < 10)
+				ckpt_sleep_ms(1);
+			CHECK_EQ(0, sem_post(sem));
+		} else {
+			s->phase++;
+			CHECK_EQ(0, sem_wait(sem));
+			s->passed++;
+		}
+		_exit(0);
+	}
+	while (s->phase < 2)
+		ckpt_sleep_ms(1);
+	CHECK_EQ(0, ckpt_wait_state(pids[0], 'S'));
+	ckpt_sleep_ms(50);
+	subject_point();
+	CHECK_EQ(2, s->phase);
+	CHECK_EQ(0, s->passed);
+	CHECK_EQ(0, sem_getvalue(sem, &value));
+	CHECK_EQ(0, value);
+	CHECK_MEM("shared memory", (char *)s + 5000, 14);
+	/* it is the file of that name, and not a copy */
+	other = shm_open(shared_name(subject_dir, "shm"), O_RDWR, 0);
+	CHECK(other >= 0);
+	again = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, other, 0);
+	CHECK(again != MAP_FAILED);
+	again->phase = 10;
+	subject_join(pids[1]);
+	subject_join(pids[0]);
+	CHECK_EQ(1, again->passed);
+	CHECK_EQ(4, pread(fd, &value, 4, offsetof(struct shared, passed)));
+	CHECK_EQ(1, value);
+	CHECK_EQ(0, sem_getvalue(sem, &value));
+	CHECK_EQ(0, value);
+	/* likewise the semaphore */
+	CHECK_EQ(0, sem_close(sem));
+	sem = sem_open(shared_name(subject_dir, "sem"), 0);
+	CHECK(sem != SEM_FAILED);
+	CHECK_EQ(0, sem_post(sem));
+	CHECK_EQ(0, sem_trywait(sem));
+}
+
+CKPT_FIXTURE_HOW(named);
+
+/* What the original does to these files would be there at the restart. */
+CKPT_VARIANT(named, subtree_kill_file, .target = CKPT_SUBTREE, .kill = true);
+CKPT_VARIANT(named, cgroup_kill_pipe, .target = CKPT_CGROUP, .kill = true, .pipe = true);
+CKPT_VARIANT(named, self_kill_file, .target = CKPT_SELF, .kill = true);
+
+TEST_F_TIMEOUT(named, semaphore, CKPT_TIMEOUT)
+{
+	struct ckpt_run run;
+
+	ckpt_init(&run, &variant->how);
+	EXPECT_EQ(0, ckpt_roundtrip_run("semaphore", &run));
+	EXPECT_EQ(0, sem_unlink(shared_name(run.dir, "sem")));
+	EXPECT_EQ(0, shm_unlink(shared_name(run.dir, "shm")));
 }
 
 CKPT_FIXTURE_HOW(futex);
