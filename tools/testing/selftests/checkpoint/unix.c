@@ -648,6 +648,75 @@ SUBJECT(options)
 	CHECK_EQ(0, get(plain[0], SO_BUF_LOCK));
 }
 
+static void expect_peek(int fd, const char *want)
+{
+	char buf[64];
+
+	CHECK_EQ(strlen(want), recv(fd, buf, strlen(want), MSG_PEEK | MSG_DONTWAIT));
+	CHECK_MEM(want, buf, strlen(want));
+}
+
+/*
+ * SO_PEEK_OFF: how much was looked at, of what was not read yet. It may be in
+ * the midst of a message, in one that was read in part, or at the end of all.
+ */
+SUBJECT(peek_off)
+{
+	int fds[3][2], end[2], i;
+	char buf[16];
+
+	for (i = 0; i < 3; i++) {
+		CHECK_EQ(0, socketpair(AF_UNIX, types[i], 0, fds[i]));
+		say(fds[i][0], "abcdef");
+		say(fds[i][0], "ghijkl");
+		set(fds[i][1], SO_PEEK_OFF, 0);
+	}
+	CHECK_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, end));
+	set(end[1], SO_PEEK_OFF, 0);
+	say(end[0], "seen");
+	expect_peek(end[1], "seen");
+	/* of a stream, the first two bytes were read since; 5 are left to skip */
+	expect_peek(fds[0][1], "abcdefg");
+	expect(fds[0][1], "ab");
+	for (i = 1; i < 3; i++)
+		expect_peek(fds[i][1], "abcd");
+	CHECK_EQ(5, get(fds[0][1], SO_PEEK_OFF));
+	subject_point();
+	CHECK_EQ(5, get(fds[0][1], SO_PEEK_OFF));
+	CHECK_EQ(-1, get(fds[0][0], SO_PEEK_OFF));
+	CHECK_EQ(10, queued(fds[0][1], SIOCINQ));
+	expect_peek(fds[0][1], "hij");
+	CHECK_EQ(8, get(fds[0][1], SO_PEEK_OFF));
+	/* what is read meanwhile needs not be skipped any more */
+	expect(fds[0][1], "cdefgh");
+	CHECK_EQ(2, get(fds[0][1], SO_PEEK_OFF));
+	expect_peek(fds[0][1], "kl");
+	CHECK_EQ(-1, recv(fds[0][1], buf, 1, MSG_PEEK | MSG_DONTWAIT));
+	CHECK_EQ(EAGAIN, errno);
+	expect(fds[0][1], "ijkl");
+	CHECK_EQ(0, get(fds[0][1], SO_PEEK_OFF));
+	for (i = 1; i < 3; i++) {
+		CHECK_EQ(4, get(fds[i][1], SO_PEEK_OFF));
+		/* not beyond the end of a message */
+		CHECK_EQ(2, recv(fds[i][1], buf, sizeof(buf), MSG_PEEK | MSG_DONTWAIT));
+		CHECK_MEM("ef", buf, 2);
+		CHECK_EQ(6, get(fds[i][1], SO_PEEK_OFF));
+		expect_peek(fds[i][1], "ghi");
+		/* it is the whole message that is received */
+		CHECK_EQ(6, recv(fds[i][1], buf, sizeof(buf), MSG_DONTWAIT));
+		CHECK_MEM("abcdef", buf, 6);
+		CHECK_EQ(3, get(fds[i][1], SO_PEEK_OFF));
+		expect_peek(fds[i][1], "jkl");
+	}
+	CHECK_EQ(4, get(end[1], SO_PEEK_OFF));
+	CHECK_EQ(-1, recv(end[1], buf, 1, MSG_PEEK | MSG_DONTWAIT));
+	CHECK_EQ(EAGAIN, errno);
+	say(end[0], "new");
+	expect_peek(end[1], "new");
+	expect(end[1], "seennew");
+	CHECK_EQ(0, get(end[1], SO_PEEK_OFF));
+}
+
 /* Those that take a privilege, which the caller of restart() has. */
 SUBJECT(options_root)
 {
@@ -1880,6 +1949,7 @@ CKPT_ROUNDTRIP(unix_sockets, closed);
 CKPT_ROUNDTRIP(unix_sockets, oob);
 CKPT_ROUNDTRIP(unix_sockets, options);
 CKPT_ROUNDTRIP(unix_sockets, options_root);
+CKPT_ROUNDTRIP(unix_sockets, peek_off);
 CKPT_ROUNDTRIP(unix_sockets, owner);
 CKPT_ROUNDTRIP(unix_sockets, bound_path);
 CKPT_ROUNDTRIP(unix_sockets, abstract);
