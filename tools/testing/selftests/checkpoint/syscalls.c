@@ -7,6 +7,7 @@
  * are relative; a sleep until a point in time ends at that point.
  */
 #define _GNU_SOURCE
+#include <linux/aio_abi.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
@@ -202,6 +203,37 @@ SUBJECT(do_select)
 	CHECK_EQ(0, syscall(SYS_select, pipe_fds[0] + 1, &set, NULL, NULL,
 			    &tv));
 	CHECK(!FD_ISSET(pipe_fds[0], &set));
+	end();
+}
+
+SUBJECT(do_getevents)
+{
+	struct timespec ts = sleep_time;
+	struct io_event events[2];
+	aio_context_t ctx = 0;
+
+	CHECK_EQ(0, syscall(SYS_io_setup, 2, &ctx));
+	begin();
+	CHECK_EQ(0, syscall(SYS_io_getevents, ctx, 1L, 2L, events, &ts));
+	end();
+}
+
+SUBJECT(do_pgetevents)
+{
+	struct timespec ts = sleep_time;
+	struct io_event events[2];
+	aio_context_t ctx = 0;
+	sigset_t set;
+	struct {
+		sigset_t *set;
+		size_t size;
+	} mask = { &set, 8 };
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	CHECK_EQ(0, syscall(SYS_io_setup, 2, &ctx));
+	begin();
+	CHECK_EQ(0, syscall(SYS_io_pgetevents, ctx, 1L, 2L, events, &ts, &mask));
 	end();
 }
 
@@ -708,6 +740,8 @@ TEST_F_TIMEOUT(syscalls, sleep_for, CKPT_TIMEOUT)
 		{ .subject = "do_poll" },
 		{ .subject = "do_ppoll" },
 		{ .subject = "do_select" },
+		{ .subject = "do_getevents" },
+		{ .subject = "do_pgetevents" },
 	};
 	unsigned int i;
 
