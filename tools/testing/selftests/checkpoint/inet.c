@@ -7,6 +7,7 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/in6.h>
+#include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/kcmp.h>
 #include <linux/netlink.h>
@@ -1213,6 +1214,81 @@ SUBJECT(corked)
 	CHECK_EQ(4, recv(other, buf, sizeof(buf), 0));
 }
 
+/* The label of a datagram is not in the image. */
+SUBJECT(labels)
+{
+	int fd = make(AF_INET, SOCK_DGRAM, 0), other = make(AF_INET, SOCK_DGRAM, 0);
+	union addr addr = bind_to(fd, "127.0.0.1", 0);
+	char buf[8];
+
+	set(fd, SOL_IP, IP_PASSSEC, 1);
+	CHECK_EQ(2, sendto(other, "ab", 2, 0, &addr.sa, sizeof(addr.in)));
+	CHECK_EQ(POLLIN | POLLOUT, polled(fd));
+	subject_point();
+	CHECK_EQ(1, get(fd, SOL_IP, IP_PASSSEC));
+	CHECK_EQ(2, recv(fd, buf, sizeof(buf), 0));
+	CHECK_MEM("ab", buf, 2);
+}
+
+static uint32_t sum16(uint32_t sum, const void *data, size_t len)
+{
+	uint16_t value;
+	size_t i;
+
+	for (i = 0; i < len; i += 2) {
+		memcpy(&value, data + i, 2);
+		sum += value;
+	}
+	return sum;
+}
+
+/*
+ * A datagram from elsewhere, as far as the kernel knows. Its checksum is looked
+ * at when somebody receives it, and told.
+ */
+SUBJECT(checksums)
+{
+	struct {
+		struct iphdr ip;
+		struct udphdr udp;
+		char data[200];
+	} packet = {
+		.ip = {
+			.version = 4,
+			.ihl = 5,
+			.ttl = 64,
+			.protocol = IPPROTO_UDP,
+			.tot_len = htons(sizeof(packet)),
+			.saddr = htonl(INADDR_LOOPBACK),
+			.daddr = htonl(INADDR_LOOPBACK),
+		},
+		.udp.len = htons(sizeof(packet) - sizeof(packet.ip)),
+		.data = "checksums",
+	};
+	int fd = make(AF_INET, SOCK_DGRAM, 0), raw;
+	union addr addr = bind_to(fd, "127.0.0.1", 0);
+	char buf[sizeof(packet)];
+	uint32_t sum;
+
+	set(fd, SOL_IP, IP_CHECKSUM, 1);
+	packet.udp.source = htons(9);
+	packet.udp.dest = addr.in.sin_port;
+	sum = sum16(htons(IPPROTO_UDP) + packet.udp.len, &packet.ip.saddr, 8);
+	sum = sum16(sum, &packet.udp, sizeof(packet) - sizeof(packet.ip));
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	packet.udp.check = ~sum;
+	raw = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
+	CHECK_EQ(sizeof(packet), sendto(raw, &packet, sizeof(packet), 0, &addr.sa,
+					sizeof(addr.in)));
+	CHECK_EQ(0, close(raw));
+	CHECK_EQ(POLLIN | POLLOUT, polled(fd));
+	subject_point();
+	CHECK_EQ(1, get(fd, SOL_IP, IP_CHECKSUM));
+	CHECK_EQ(sizeof(packet.data), recv(fd, buf, sizeof(buf), 0));
+	CHECK_MEM(packet.data, buf, sizeof(packet.data));
+}
+
 SUBJECT(multicast)
 {
 	struct ip_mreqn mreq = { .imr_multiaddr.s_addr = inet_addr("239.1.2.3") };
@@ -1441,6 +1517,12 @@ TEST_F_TIMEOUT(refused, not_accepted, CKPT_TIMEOUT)
 TEST_F_TIMEOUT(refused, corked, CKPT_TIMEOUT)
 {
 	EXPECT_EQ(0, ckpt_refused("corked", "not sent yet", "fd"));
+}
+
+TEST_F_TIMEOUT(refused, labels, CKPT_TIMEOUT)
+{
+	EXPECT_EQ(0, ckpt_refused("labels", "IP_PASSSEC", "socket:["));
+	EXPECT_EQ(0, ckpt_refused("checksums", "IP_CHECKSUM", "socket:["));
 }
 
 TEST_F_TIMEOUT(refused, groups, CKPT_TIMEOUT)

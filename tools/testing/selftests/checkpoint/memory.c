@@ -14,6 +14,7 @@
 #include <setjmp.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
@@ -566,6 +567,36 @@ SUBJECT(shared_past_eof)
 	CHECK_EQ(F_SEAL_GROW, fcntl(memfd, F_GET_SEALS));
 }
 
+/*
+ * Another filesystem has no use for that. There is something else than a tmpfs
+ * at that place when the restart comes.
+ */
+SUBJECT(past_eof_of_tmpfs)
+{
+	struct stat st;
+	char *p;
+	int fd;
+
+	CHECK_EQ(0, mkdir(subject_path("f/mount"), 0755));
+	CHECK_EQ(0, mount("none", subject_path("f/mount"), "tmpfs", 0, NULL));
+	fd = subject_open("f/mount/part", O_CREAT | O_RDWR);
+	CHECK(fd >= 0);
+	CHECK_EQ(0, unlink(subject_path("f/mount/part")));
+	CHECK_EQ(0, ftruncate(fd, 100));
+	p = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED);
+	p[99] = 'e';
+	p[100] = 'o';
+	subject_point();
+	CHECK_EQ(0, fstat(fd, &st));
+	CHECK_EQ(100, st.st_size);
+	CHECK_EQ(0, st.st_nlink);
+	CHECK_EQ('e', p[99]);
+	CHECK_EQ('o', p[100]);
+	check_zeros(p, 99);
+	check_zeros(p + 101, PAGE - 101);
+}
+
 /* ---- copy on write ---- */
 
 SUBJECT(cow)
@@ -1068,6 +1099,34 @@ CKPT_ROUNDTRIP(memory, self);
 CKPT_ROUNDTRIP(memory, vdso);
 CKPT_ROUNDTRIP(memory, thread_stacks);
 CKPT_ROUNDTRIP(memory, layout);
+
+CKPT_FIXTURE(elsewhere);
+
+TEST_F_TIMEOUT(elsewhere, past_eof_of_tmpfs, CKPT_TIMEOUT)
+{
+	struct ckpt_run run;
+	char path[128];
+	pid_t pid;
+
+	ckpt_init(&run, &(struct ckpt_how) { .kill = true });
+	ASSERT_EQ(0, ckpt_start(&run, "past_eof_of_tmpfs"));
+	pid = run.pid;
+	ASSERT_EQ(0, ckpt_checkpoint(&run));
+	run.pid = 0;
+	snprintf(path, sizeof(path), "%s/f/mount", run.dir);
+	EXPECT_EQ(0, umount(path));
+	EXPECT_EQ(0, mount("none", path, "ramfs", 0, NULL));
+	EXPECT_EQ(-EOPNOTSUPP, ckpt_restart(&run));
+	EXPECT_EQ(1, ckpt_log_has(&run, "beyond its end, which only a tmpfs keeps"))
+		ckpt_print(&run, "log");
+	EXPECT_EQ(-1, kill(pid, 0));
+	/* nor is anything left there */
+	EXPECT_EQ(0, umount(path));
+	EXPECT_EQ(0, mount("none", path, "tmpfs", 0, NULL));
+	EXPECT_EQ(pid, ckpt_restart(&run)) ckpt_print(&run, "log");
+	EXPECT_EQ(0, ckpt_finish(&run));
+	EXPECT_EQ(0, ckpt_cleanup(&run));
+}
 
 CKPT_FIXTURE_HOW(large);
 CKPT_VARIANTS_OTHER(large);

@@ -1349,6 +1349,127 @@ TEST_F_TIMEOUT(obstacle, other_namespace, CKPT_TIMEOUT)
 	EXPECT_EQ(0, ckpt_refused("shm_of_other_namespace", "another IPC namespace", "SYSV"));
 }
 
+/*
+ * What the target has made, but its user must not read. It asks itself, as who
+ * has more privileges might read all.
+ */
+static void ask(void)
+{
+	int log = subject_open("log", O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC);
+	long ret = ckpt_checkpoint_to(-1, -1, CHECKPOINT_DRY_RUN, log);
+
+	close(log);
+	subject_report("told", &ret, sizeof(ret));
+	subject_ready();
+	subject_wait("go");
+}
+
+SUBJECT(unreadable)
+{
+	int shm = shmget(IPC_PRIVATE, PAGE, 0200);
+	int sem = semget(IPC_PRIVATE, 2, 0200);
+	int msg = msgget(IPC_PRIVATE, 0200);
+
+	CHECK(shm >= 0 && sem >= 0 && msg >= 0);
+	ask();
+	CHECK_EQ(0, shmctl(shm, IPC_RMID, NULL));
+	CHECK_EQ(0, semctl(sem, 0, IPC_RMID));
+	CHECK_EQ(0, msgctl(msg, IPC_RMID, NULL));
+}
+
+/* They have an owner who is unknown in the user namespace that we are in now. */
+SUBJECT(unknown_owner)
+{
+	static const char * const maps[][2] = {
+		{ "/proc/self/uid_map", "0 0 1" },
+		{ "/proc/self/setgroups", "deny" },
+		{ "/proc/self/gid_map", "0 0 1" },
+	};
+	struct shmid_ds shm_ds = { .shm_perm = { .uid = 1234, .mode = 0666 } };
+	struct semid_ds sem_ds = { .sem_perm = { .uid = 1234, .mode = 0666 } };
+	struct msqid_ds msg_ds = {
+		.msg_perm = { .uid = 1234, .mode = 0666 },
+		.msg_qbytes = 1000,
+	};
+	int shm = shmget(IPC_PRIVATE, PAGE, 0666), fd;
+	int sem = semget(IPC_PRIVATE, 2, 0666);
+	int msg = msgget(IPC_PRIVATE, 0666);
+	unsigned int i;
+
+	CHECK(shm >= 0 && sem >= 0 && msg >= 0);
+	CHECK_EQ(0, shmctl(shm, IPC_SET, &shm_ds));
+	CHECK_EQ(0, semctl(sem, 0, IPC_SET, (union semun) { .buf = &sem_ds }));
+	CHECK_EQ(0, msgctl(msg, IPC_SET, &msg_ds));
+	CHECK_EQ(0, unshare(CLONE_NEWUSER));
+	for (i = 0; i < ARRAY_SIZE(maps); i++) {
+		fd = open(maps[i][0], O_WRONLY);
+		CHECK_EQ(strlen(maps[i][1]), write(fd, maps[i][1], strlen(maps[i][1])));
+		CHECK_EQ(0, close(fd));
+	}
+	ask();
+	/* who made them may remove them, whoever they belong to */
+	CHECK_EQ(0, shmctl(shm, IPC_RMID, NULL));
+	CHECK_EQ(0, semctl(sem, 0, IPC_RMID));
+	CHECK_EQ(0, msgctl(msg, IPC_RMID, NULL));
+}
+
+/* Each of them is named, and by the same words. */
+static void expect_told(struct __test_metadata *_metadata, const char *subject, uid_t uid,
+			const char *words)
+{
+	static const char * const kinds[] = {
+		"shared memory segment", "semaphore set", "message queue",
+	};
+	struct ckpt_run run;
+	char path[128], text[64];
+	unsigned int i;
+	long ret = 0;
+
+	ckpt_init(&run, NULL);
+	run.uid = uid;
+	ASSERT_EQ(0, ckpt_start(&run, subject));
+	snprintf(path, sizeof(path), "%s/told", run.dir);
+	ASSERT_EQ(sizeof(ret), ckpt_slurp(path, text, sizeof(text)));
+	memcpy(&ret, text, sizeof(ret));
+	EXPECT_EQ(-EOPNOTSUPP, ret);
+	EXPECT_EQ(3, ckpt_log_has(&run, words)) ckpt_print(&run, "log");
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		EXPECT_EQ(1, ckpt_log_has(&run, kinds[i])) ckpt_print(&run, "log");
+	EXPECT_EQ(0, ckpt_finish(&run));
+	EXPECT_EQ(0, ckpt_cleanup(&run));
+}
+
+TEST_F_TIMEOUT(obstacle, unreadable, CKPT_TIMEOUT)
+{
+	expect_told(_metadata, "unreadable", 1000, "may not be read by the caller");
+}
+
+TEST_F_TIMEOUT(obstacle, unknown_owner, CKPT_TIMEOUT)
+{
+	expect_told(_metadata, "unknown_owner", 0,
+		    "has an owner that is unknown in this user namespace");
+}
+
+SUBJECT(shm_policy)
+{
+	int id = shmget(IPC_PRIVATE, 2 * PAGE, IPC_CREAT | 0600);
+	unsigned long nodes = 1;
+	char *p = shmat(id, NULL, 0);
+
+	CHECK(id >= 0 && p != (void *)-1);
+	CHECK_EQ(0, shmctl(id, IPC_RMID, NULL));
+	CHECK_EQ(0, syscall(SYS_mbind, p, PAGE, 2 /* MPOL_BIND */, &nodes, 64, 0));
+	subject_point();
+	p[0] = 1;
+}
+
+TEST_F_TIMEOUT(obstacle, policy, CKPT_TIMEOUT)
+{
+	if (syscall(SYS_get_mempolicy, NULL, NULL, 0, NULL, 0) && errno == ENOSYS)
+		SKIP(return, "no NUMA");
+	EXPECT_EQ(0, ckpt_refused("shm_policy", "NUMA memory policy of shared", NULL));
+}
+
 TEST_F_TIMEOUT(obstacle, outside, CKPT_TIMEOUT)
 {
 	EXPECT_EQ(0, ckpt_refused("shm_outside", "outside of the target", "segment"));
