@@ -377,6 +377,25 @@ SUBJECT(semaphore)
 	CHECK_EQ(0, sem_trywait(sem));
 }
 
+/* Of who has made it; the C library gave it another name at first. */
+SUBJECT(semaphore_made)
+{
+	const char *name = shared_name(subject_dir, "sem");
+	sem_t *sem = sem_open(name, O_CREAT | O_EXCL, 0640, 3), *other;
+	int value = -1;
+
+	CHECK(sem != SEM_FAILED);
+	subject_point();
+	CHECK_EQ(0, sem_getvalue(sem, &value));
+	CHECK_EQ(3, value);
+	/* it is the one of that name; the C library knows that */
+	other = sem_open(name, 0);
+	CHECK(sem == other);
+	CHECK_EQ(0, sem_post(other));
+	CHECK_EQ(0, sem_getvalue(sem, &value));
+	CHECK_EQ(4, value);
+}
+
 CKPT_FIXTURE_HOW(named);
 
 /* What the original does to these files would be there at the restart. */
@@ -392,6 +411,15 @@ TEST_F_TIMEOUT(named, semaphore, CKPT_TIMEOUT)
 	EXPECT_EQ(0, ckpt_roundtrip_run("semaphore", &run));
 	EXPECT_EQ(0, sem_unlink(shared_name(run.dir, "sem")));
 	EXPECT_EQ(0, shm_unlink(shared_name(run.dir, "shm")));
+}
+
+TEST_F_TIMEOUT(named, semaphore_made, CKPT_TIMEOUT)
+{
+	struct ckpt_run run;
+
+	ckpt_init(&run, &variant->how);
+	EXPECT_EQ(0, ckpt_roundtrip_run("semaphore_made", &run));
+	EXPECT_EQ(0, sem_unlink(shared_name(run.dir, "sem")));
 }
 
 CKPT_FIXTURE_HOW(futex);

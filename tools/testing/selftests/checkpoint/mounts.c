@@ -238,6 +238,40 @@ SUBJECT(overlay)
 	CHECK_EQ(0, umount(subject_path("f/both")));
 }
 
+/*
+ * A file that was opened and mapped before it was copied up. Who reads it finds
+ * what is above from then on, but a mapping goes on with what is below.
+ */
+SUBJECT(copied_later)
+{
+	char *shared, *private;
+	int ro, rw;
+
+	make_dir("f/lower");
+	ro = make_file("f/lower/file", "below");
+	CHECK_EQ(0, ftruncate(ro, 2 * PAGE));
+	close(ro);
+	mount_overlay();
+	ro = open_file("f/both/file", O_RDONLY);
+	CHECK_EQ(1, lseek(ro, 1, SEEK_SET));
+	shared = map_file(ro, PROT_READ, MAP_SHARED);
+	private = map_file(ro, RW, MAP_PRIVATE);
+	memcpy(private + PAGE, "mine", 4);
+	rw = open_file("f/both/file", O_RDWR);
+	CHECK_EQ(5, write(rw, "above", 5));
+	expect_at(ro, 0, "above");
+	CHECK_MEM("below", shared, 5);
+	CHECK_MEM("below", private, 5);
+	subject_point();
+	expect_at(ro, 0, "above");
+	expect_at(rw, 0, "above");
+	CHECK_EQ(1, lseek(ro, 0, SEEK_CUR));
+	CHECK_EQ(5, lseek(rw, 0, SEEK_CUR));
+	CHECK_MEM("mine", private + PAGE, 4);
+	CHECK_MEM("below", shared, 5);
+	CHECK_MEM("below", private, 5);
+}
+
 /* ---- bind mounts ---- */
 
 /* A directory, the same one read-only, and a file that is another's name. */
@@ -339,5 +373,14 @@ CKPT_VARIANT(mounts, self_kill_file, .target = CKPT_SELF, .kill = true);
 
 CKPT_ROUNDTRIP(mounts, overlay);
 CKPT_ROUNDTRIP(mounts, bind);
+
+CKPT_FIXTURE(mounts_refused);
+
+TEST_F_TIMEOUT(mounts_refused, copied_later, CKPT_TIMEOUT)
+{
+	ASSERT_EQ(0, ckpt_refused("copied_later",
+				  "a file of an overlay as it was before it was copied up",
+				  "a file of an overlay as it was before it was copied up"));
+}
 
 CKPT_TEST_MAIN

@@ -904,6 +904,11 @@ SUBJECT(dead_beside)
 	dead_instance(0);
 }
 
+SUBJECT(dead_inside)
+{
+	dead_instance(1);
+}
+
 /* vhangup(2), while the master is open; one slave was opened since. */
 SUBJECT(hung_up)
 {
@@ -1362,6 +1367,7 @@ CKPT_VARIANT(devpts, self_kill_file, .target = CKPT_SELF, .kill = true);
 
 CKPT_ROUNDTRIP(devpts, instances);
 CKPT_ROUNDTRIP(devpts, dead_beside);
+CKPT_ROUNDTRIP(devpts, dead_inside);
 
 /* ---- what does not work ---- */
 
