@@ -762,4 +762,133 @@ TEST_F_TIMEOUT(caller, fault_injection, CKPT_TIMEOUT)
 	ASSERT_EQ(0, ckpt_refused("failing", "fault injection", NULL));
 }
 
+/* ---- of all that the caller of restart() has, one thing less ---- */
+
+/* From the effective set, and from the permitted one if @both. */
+static void lose_cap(int cap, bool both)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &head, data))
+		_exit(90);
+	data[cap / 32].effective &= ~(1U << cap % 32);
+	if (both)
+		data[cap / 32].permitted &= ~(1U << cap % 32);
+	if (syscall(SYS_capset, &head, data))
+		_exit(91);
+}
+
+static void lose_permitted(void)
+{
+	lose_cap(CAP_SYSLOG, true);
+}
+
+static void lose_bounding(void)
+{
+	if (prctl(PR_CAPBSET_DROP, CAP_SYSLOG))
+		_exit(92);
+}
+
+static void lose_setpcap(void)
+{
+	lose_cap(CAP_SETPCAP, false);
+}
+
+static void lose_setuid(void)
+{
+	lose_cap(CAP_SETUID, false);
+}
+
+static void lose_setgid(void)
+{
+	lose_cap(CAP_SETGID, false);
+}
+
+static void lose_new_privs(void)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		_exit(93);
+}
+
+static void lose_securebits(void)
+{
+	if (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED))
+		_exit(94);
+}
+
+static void lose_ambient(void)
+{
+	if (prctl(PR_SET_SECUREBITS, SECBIT_NO_CAP_AMBIENT_RAISE))
+		_exit(95);
+}
+
+static const struct {
+	const char *subject;
+	void (*lose)(void);
+	const char *words, *more_words;
+} losses[] = {
+	{ "root", lose_permitted, "permitted capabilities 0x", "exceed the caller's" },
+	{ "root", lose_bounding, "capability bounding set 0x", "exceeds the caller's" },
+	{ "root", lose_new_privs, "no_new_privs of the caller", "can't be taken back" },
+	{ "root", lose_securebits, "securebits 0x3 are locked by the caller", "" },
+	{ "user", lose_setuid, "user ids 1000, 1000, 1000, 1000 need CAP_SETUID", "" },
+	{ "user", lose_setgid, "group ids 1000, 1000, 1000, 1000 need CAP_SETGID", "" },
+	{ "caps", lose_setpcap, "capability bounding set 0x", "needs CAP_SETPCAP" },
+	{ "caps", lose_ambient, "ambient capabilities 0x", "exceed the caller's" },
+};
+
+/* It cannot give to its tasks what it lacks itself, and none of them is left. */
+static void restart_without(struct __test_metadata *_metadata, unsigned int from,
+			    unsigned int to)
+{
+	struct ckpt_run run;
+	pid_t pid, child;
+	int status;
+
+	ckpt_init(&run, &(struct ckpt_how) { .kill = true });
+	ASSERT_EQ(0, ckpt_start(&run, losses[from].subject));
+	pid = run.pid;
+	ASSERT_EQ(0, ckpt_checkpoint(&run));
+	run.pid = 0;
+	for (; from < to; from++) {
+		child = fork();
+		if (!child) {
+			losses[from].lose();
+			if (ckpt_restart(&run) != -EPERM)
+				_exit(1);
+			/* nor did the caller get a child to wait for */
+			_exit(waitpid(-1, NULL, __WALL) == -1 && errno == ECHILD ? 0 : 2);
+		}
+		ASSERT_EQ(child, waitpid(child, &status, 0));
+		EXPECT_EQ(0, status) {
+			TH_LOG("%s", losses[from].words);
+			ckpt_print(&run, "log");
+		}
+		EXPECT_EQ(1, ckpt_log_has(&run, losses[from].words)) ckpt_print(&run, "log");
+		EXPECT_EQ(1, ckpt_log_has(&run, losses[from].more_words));
+		EXPECT_EQ(-1, kill(pid, 0));
+		EXPECT_EQ(ESRCH, errno);
+	}
+	/* who has all of it can */
+	EXPECT_EQ(pid, ckpt_restart(&run)) ckpt_print(&run, "log");
+	EXPECT_EQ(0, ckpt_finish(&run));
+	ASSERT_EQ(0, ckpt_cleanup(&run));
+}
+
+TEST_F_TIMEOUT(caller, lacks_of_root, CKPT_TIMEOUT)
+{
+	restart_without(_metadata, 0, 4);
+}
+
+TEST_F_TIMEOUT(caller, lacks_of_user, CKPT_TIMEOUT)
+{
+	restart_without(_metadata, 4, 6);
+}
+
+TEST_F_TIMEOUT(caller, lacks_of_caps, CKPT_TIMEOUT)
+{
+	restart_without(_metadata, 6, 8);
+}
+
 CKPT_TEST_MAIN
