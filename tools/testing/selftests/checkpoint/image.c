@@ -11,15 +11,19 @@
 #include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/landlock.h>
+#include <linux/mempolicy.h>
 #include <linux/netlink.h>
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
 #include <mqueue.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <pty.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/fanotify.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -28,6 +32,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
 #include <termios.h>
@@ -428,9 +433,44 @@ static void add_terminal(void)
 	CHECK(open("/dev/tty", O_RDONLY) >= 0);
 }
 
+/* Of all three kinds, on one file. */
+static void add_locks(int file)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_start = 1, .l_len = 2 };
+	int other = subject_open("f/locked", O_CREAT | O_RDWR);
+
+	CHECK_EQ(0, fcntl(file, F_SETLK, &lock));
+	CHECK_EQ(0, flock(file, LOCK_EX));
+	CHECK_EQ(0, fcntl(other, F_OFD_SETLK, &lock));
+}
+
+/* Memory with a policy, where there are such. */
+static void add_policy(void)
+{
+	unsigned long node = 1;
+	char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(p != MAP_FAILED);
+	*p = 'n';
+	if (syscall(SYS_mbind, p, 4096, MPOL_BIND, &node, 64, 0))
+		CHECK_EQ(ENOSYS, errno);
+}
+
+static void *waits_for_go(void *arg)
+{
+	subject_wait("go");
+	return arg;
+}
+
+/* In the tree there is it, its thread, the zombie, the child. */
+enum { LEADER, THREAD, DEAD, CHILD };
+
 SUBJECT(rich)
 {
+	struct itimerval later = { .it_value = { 1000, 1 }, .it_interval = { 7, 0 } };
 	int fds[2], file, deleted;
+	pthread_t thread;
 	pid_t pid, zombie;
 	siginfo_t info;
 	sigset_t set;
@@ -468,11 +508,17 @@ SUBJECT(rich)
 	CHECK_EQ(0, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	add_filter();
 	add_filter();
+	add_locks(file);
+	add_policy();
+	CHECK_EQ(0, setitimer(ITIMER_REAL, &later, NULL));
+	CHECK_EQ(0, syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 6));
+	CHECK_EQ(0, pthread_create(&thread, NULL, waits_for_go, NULL));
 	zombie = fork();
 	if (!zombie)
 		_exit(3);
 	CHECK_EQ(0, waitid(P_PID, zombie, &info, WEXITED | WNOWAIT));
-	pid = fork();
+	pid = syscall(SYS_clone, CLONE_SYSVSEM | CLONE_IO | SIGCHLD, 0, 0, 0, 0);
+	CHECK(pid >= 0);
 	if (!pid) {
 		subject_touch("child");
 		subject_wait("go");
@@ -484,6 +530,7 @@ SUBJECT(rich)
 	subject_point();
 	CHECK_EQ('s', shared[0]);
 	CHECK_EQ(zombie, waitpid(zombie, NULL, 0));
+	CHECK_EQ(0, pthread_join(thread, NULL));
 	subject_join(pid);
 }
 
@@ -528,6 +575,7 @@ FIXTURE(image)
 	int file;	/* where edited images go */
 	int log;
 	long ret;	/* of the last restart, for messages */
+	bool said;	/* it has said something */
 };
 
 FIXTURE_VARIANT(image)
@@ -647,6 +695,7 @@ static uint64_t try_flags;
 static long try_bytes(struct __test_metadata *_metadata,
 		      FIXTURE_DATA(image) * self, const void *bytes, size_t size)
 {
+	struct stat st;
 	int status;
 	long ret;
 
@@ -660,6 +709,8 @@ static long try_bytes(struct __test_metadata *_metadata,
 		end_all(ret);
 	EXPECT_EQ(-1, waitpid(-1, &status, WNOHANG));
 	EXPECT_EQ(-1, kill(self->pid, 0));
+	EXPECT_EQ(0, fstat(self->log, &st));
+	self->said = st.st_size > 0;
 	return ret;
 }
 
@@ -991,12 +1042,24 @@ TEST_F_TIMEOUT(image, other_things, CKPT_TIMEOUT)
 	EXPECT_EQ(err, EDITED(type, nth, ptr_type, where, edit))	\
 		TH_LOG("%s: %s", #type, #edit)
 
+/* It is refused, and the log tells why. */
 #define EXPECT_BAD(type, nth, ptr_type, where, edit)			\
 	EXPECT_TRUE(is_edit_error(self->ret =				\
-			EDITED(type, nth, ptr_type, where, edit))) {	\
-		TH_LOG("%s: %s: %ld", #type, #edit, self->ret);		\
+			EDITED(type, nth, ptr_type, where, edit)) &&	\
+		    self->said) {					\
+		TH_LOG("%s: %s: %ld%s", #type, #edit, self->ret,	\
+		       self->said ? "" : ", without a word");		\
 		ckpt_print(&self->run, "log");				\
 	}
+
+/* ... in these words. */
+#define EXPECT_SAYS(err, words, type, nth, ptr_type, where, edit) do {	\
+	EXPECT_EDIT(err, type, nth, ptr_type, where, edit);		\
+	EXPECT_LE(1, ckpt_log_has(&self->run, words)) {			\
+		TH_LOG("%s: %s: no \"%s\"", #type, #edit, words);	\
+		ckpt_print(&self->run, "log");				\
+	}								\
+} while (0)
 
 /* Without an edit it works: the CRC is made as the kernel makes it. */
 TEST_F_TIMEOUT(image, not_edited, CKPT_TIMEOUT)
@@ -1194,17 +1257,350 @@ TEST_F_TIMEOUT(image, tree, CKPT_TIMEOUT)
 	T(p[0].sid = -5);
 	T(p[0].pgid = -5);
 	if (!strcmp(variant->subject, "rich")) {
-		T(p[1].pid = p[0].pid);
-		T(p[2].pid = p[1].pid);
-		T(p[1].parent = 2);
-		T(p[1].parent = 1);
-		T(p[1].parent = CKPT_NO_PARENT);
-		T(p[2].leader = 1);
-		T(p[1].leader = 2);
-		T(p[2].pid = INT32_MAX);
+		T(p[DEAD].pid = p[LEADER].pid);
+		T(p[CHILD].pid = p[DEAD].pid);
+		T(p[DEAD].parent = CHILD);
+		T(p[DEAD].parent = DEAD);
+		T(p[DEAD].parent = CKPT_NO_PARENT);
+		T(p[CHILD].parent = DEAD);
+		T(p[CHILD].leader = DEAD);
+		T(p[DEAD].leader = CHILD);
+		T(p[CHILD].pid = INT32_MAX);
 	}
 #undef N
 #undef T
+}
+
+/* A thread is what its leader is. */
+TEST_F_TIMEOUT(image, threads, CKPT_TIMEOUT)
+{
+	struct ckpt_task_objs *child;
+	struct ckpt_tree_task *tree;
+	int nr;
+
+	if (strcmp(variant->subject, "rich"))
+		return;
+	tree = data(record(&self->image, find(&self->image, CKPT_REC_TREE, 0)));
+	ASSERT_EQ(LEADER, tree[LEADER].leader);
+	ASSERT_EQ(LEADER, tree[THREAD].leader);
+	ASSERT_EQ(CKPT_TASK_ZOMBIE, tree[DEAD].flags);
+	ASSERT_EQ(CHILD, tree[CHILD].leader);
+#define T(edit)								\
+	EXPECT_BAD(CKPT_REC_TREE, 0, struct ckpt_tree_task, data, edit)
+	T(p[THREAD].leader = THREAD);
+	T(p[THREAD].leader = DEAD);
+	T(p[THREAD].leader = CHILD);
+	T(p[THREAD].leader = CHILD + 1);
+	T(p[THREAD].leader = ~0U);
+	T(p[THREAD].leader = THREAD; p[THREAD].parent = LEADER);
+	T(p[THREAD].parent = LEADER);
+	T(p[THREAD].parent = THREAD);
+	T(p[THREAD].parent = 77777);
+	T(p[THREAD].pid = p[LEADER].pid);
+	T(p[THREAD].pid = p[CHILD].pid);
+	T(p[THREAD].pid = 0);
+	T(p[THREAD].pid = -1);
+	T(p[THREAD].pid = INT32_MAX);
+	T(p[THREAD].pgid = 0);
+	T(p[THREAD].pgid++);
+	T(p[THREAD].pgid = p[THREAD].pid);
+	T(p[THREAD].sid = 0);
+	T(p[THREAD].sid++);
+	T(p[THREAD].sid = p[THREAD].pid);
+	T(p[THREAD].flags |= CKPT_TASK_ZOMBIE);
+	T(p[THREAD].flags = ~0U);
+	/* groups and sessions have the number of a process */
+	T(p[CHILD].pgid = p[THREAD].pid);
+	T(p[CHILD].pgid = p[CHILD].sid = p[THREAD].pid);
+	/* whose thread was none */
+	T(p[CHILD].leader = LEADER);
+	T(p[CHILD].leader = LEADER; p[CHILD].parent = p[LEADER].parent);
+	T(p[CHILD].leader = THREAD);
+	T(p[CHILD].leader = DEAD);
+	T(p[DEAD].leader = LEADER; p[DEAD].parent = p[LEADER].parent);
+#undef T
+	/* zombies have no such record */
+	nr = find(&self->image, CKPT_REC_TASK_OBJS, 2);
+	ASSERT_LE(0, nr);
+	child = body(record(&self->image, nr));
+#define O(edit)								\
+	EXPECT_BAD(CKPT_REC_TASK_OBJS, 1, struct ckpt_task_objs, body, edit)
+	O(p->mm = 0);
+	O(p->mm = 999999);
+	O(p->mm = p->files);
+	O(p->mm = child->mm);
+	O(p->files = 0);
+	O(p->files = child->files);
+	O(p->fs = 0);
+	O(p->fs = child->fs);
+	O(p->sighand = 0);
+	O(p->sighand = child->sighand);
+	O(p->sighand = p->mm);
+	O(p->reserved = 1);
+#undef O
+#define B(type, struct_type, edit)					\
+	EXPECT_BAD(type, 1, struct struct_type, body, edit)
+	B(CKPT_REC_TASK_BEGIN, ckpt_task_begin, p->index = LEADER);
+	B(CKPT_REC_TASK_BEGIN, ckpt_task_begin, p->index = DEAD);
+	B(CKPT_REC_TASK, ckpt_task, p->exit_signal = SIGCHLD);
+	B(CKPT_REC_TASK, ckpt_task, p->exit_signal = 0);
+	B(CKPT_REC_TASK, ckpt_task, p->flags |= CKPT_TASK_F_VFORKED;
+	  p->vfork_waiter = THREAD);
+	B(CKPT_REC_USAGE, ckpt_usage, p->nr = 3);
+	B(CKPT_REC_USAGE, ckpt_usage, p->maxrss = 1);
+	B(CKPT_REC_USAGE, ckpt_usage, p->group_told_utime = 1);
+#undef B
+}
+
+/* Which of a process has what makes no sense is told, and why. */
+TEST_F_TIMEOUT(image, reasons, CKPT_TIMEOUT)
+{
+#define T(words, edit)							\
+	EXPECT_SAYS(-EINVAL, words, CKPT_REC_TREE, 0, struct ckpt_tree_task, data, edit)
+#define B(err, words, type, struct_type, edit)				\
+	EXPECT_SAYS(err, words, type, 0, struct struct_type, body, edit)
+	/* parents that are not there */
+	T("task 0 comes before its parent", p[0].parent = 77777);
+	T("task 0 comes before its parent", p[0].parent = 0);
+	/* signals that are none */
+	B(-EINVAL, "task record makes no sense", CKPT_REC_TASK, ckpt_task,
+	  p->pdeath_signal = 65);
+	B(-EINVAL, "task record makes no sense", CKPT_REC_TASK, ckpt_task,
+	  p->exit_signal = 65);
+	B(-EPERM, "exit signal 15 is not for the caller", CKPT_REC_TASK, ckpt_task,
+	  p->exit_signal = SIGTERM);
+	B(-EINVAL, "job control state makes no sense", CKPT_REC_TASK, ckpt_task,
+	  p->stop_signal = 65);
+	B(-EINVAL, "signal state makes no sense", CKPT_REC_SIGNAL, ckpt_signal,
+	  p->group_exit_code = 65);
+	/* four billion of something */
+	B(-EINVAL, "tree: 4294967295 tasks in", CKPT_REC_TREE, ckpt_tree, p->nr = ~0U);
+	B(-EINVAL, "roots, not 4294967295", CKPT_REC_TREE, ckpt_tree, p->nr_roots = ~0U);
+	B(-EINVAL, "credentials make no sense", CKPT_REC_CRED, ckpt_cred, p->ngroups = ~0U);
+	B(-EINVAL, "resource limits make no sense", CKPT_REC_RLIMITS, ckpt_rlimits,
+	  p->nr = ~0U);
+	B(-EINVAL, "usage makes no sense", CKPT_REC_USAGE, ckpt_usage, p->nr = ~0U);
+	B(-EINVAL, "has too many parts", CKPT_REC_CPU, ckpt_cpu, p->nr_parts = ~0U);
+	B(-EINVAL, "scheduling makes no sense", CKPT_REC_SCHED, ckpt_sched,
+	  p->nr_cpus = ~0U);
+	B(-EINVAL, "too many nodes", CKPT_REC_MEMPOLICY, ckpt_mempolicy, p->nr_nodes = ~0U);
+	B(-EINVAL, "files: 4294967295 descriptors in", CKPT_REC_FILES, ckpt_files,
+	  p->nr = ~0U);
+	B(-EINVAL, "pages: bad number of runs", CKPT_REC_PAGES, ckpt_pages,
+	  p->nr_runs = ~0U);
+	B(-EINVAL, "pages: runs do not add up", CKPT_REC_PAGES, ckpt_pages,
+	  p->nr_pages = ~0U);
+	B(-E2BIG, "pages: too many runs", CKPT_REC_PAGES, ckpt_pages,
+	  p->nr_runs = p->nr_pages = ~0U);
+	B(-EINVAL, "tree: lengths do not add up", CKPT_REC_TREE, ckpt_tree,
+	  rec->data_len = ~0U);
+	if (strcmp(variant->subject, "rich"))
+		return;
+	T("is there twice", p[THREAD].pid = p[LEADER].pid);
+	T("is there twice", p[CHILD].pid = p[DEAD].pid);
+	T("task 3 comes before its parent", p[CHILD].parent = 77777);
+	T("parent of task 3 is dead", p[CHILD].parent = DEAD);
+	/* a thread that is in two groups of them, a group that is in two sessions */
+	T("2 roots, not 1", p[THREAD].leader = THREAD);
+	T("thread 1 differs from its leader", p[THREAD].pgid = p[THREAD].pid);
+	T("thread 3 differs from its leader", p[CHILD].leader = LEADER);
+	T("is in two sessions", p[CHILD].sid = p[CHILD].pid + 1000);
+	EXPECT_SAYS(-EINVAL, "pending signals make no sense", CKPT_REC_SIGPENDING, 0,
+		    siginfo_t, data, p->si_signo = 65);
+	EXPECT_SAYS(-EINVAL, "POSIX timers make no sense", CKPT_REC_POSIX_TIMERS, 0,
+		    struct ckpt_posix_timer, data, p->signo = 65);
+	B(-EINVAL, "pending signals make no sense", CKPT_REC_SIGPENDING, ckpt_sigpending,
+	  p->nr = ~0U);
+	B(-EINVAL, "POSIX timers have a wrong size", CKPT_REC_POSIX_TIMERS,
+	  ckpt_posix_timers, p->nr = ~0U);
+	B(-EINVAL, "epoll: 4294967295 items in", CKPT_REC_EPOLL_ITEMS, ckpt_epoll_items,
+	  p->nr = ~0U);
+	B(-EINVAL, "locks: 4294967295 in", CKPT_REC_LOCKS, ckpt_locks, p->nr = ~0U);
+#undef B
+#undef T
+}
+
+TEST_F_TIMEOUT(image, signals, CKPT_TIMEOUT)
+{
+#define H(edit)								\
+	EXPECT_BAD(CKPT_REC_SIGHAND, 0, struct ckpt_sigaction, data, edit)
+#define S(edit)								\
+	EXPECT_BAD(CKPT_REC_SIGNAL, 0, struct ckpt_signal, body, edit)
+#define M(edit)								\
+	EXPECT_BAD(CKPT_REC_SIGMASK, 0, struct ckpt_sigmask, body, edit)
+#define P(edit)								\
+	EXPECT_BAD(CKPT_REC_SIGPENDING, 0, struct ckpt_sigpending, body, edit)
+#define Q(edit)								\
+	EXPECT_BAD(CKPT_REC_SIGPENDING, 0, siginfo_t, data, edit)
+#define I(edit)								\
+	EXPECT_BAD(CKPT_REC_ITIMERS, 0, struct ckpt_itimers, body, edit)
+	H(p[0].flags = ~0ULL);
+	H(p[63].flags |= 1ULL << 40);
+	H(p[SIGKILL - 1].handler = 1);
+	H(p[SIGKILL - 1].handler = 0x400000);
+	H(p[SIGSTOP - 1].handler = 1);
+	H(rec->objref = 0);
+	H(rec->objref = 999999);
+	H(rec->data_len -= 32);
+	H(rec->body_len = 8);
+	H(rec->body_len = 32; rec->data_len -= 32);
+	S(p->group_stop_count = 3);
+	S(p->group_stop_count = INT_MAX);
+	S(p->group_stop_count = 1U << 31);
+	S(p->group_stop_count = ~0U);
+	S(p->group_exit_code = -1);
+	S(p->group_exit_code = 65);
+	S(p->group_exit_code = SIGSTOP << 8);
+	S(p->group_exit_code = INT_MIN);
+	S(p->group_exit_code = INT_MAX);
+	M(p->blocked |= 1ULL << (SIGKILL - 1));
+	M(p->blocked |= 1ULL << (SIGSTOP - 1));
+	M(p->restore_saved = 1; p->saved = ~0ULL);
+	M(p->restore_saved = 0; p->saved = 1);
+	M(p->altstack_size = 1);
+	M(p->altstack_sp = 4096);
+	P(p->set |= 1ULL << (SIGKILL - 1));
+	if (strcmp(variant->subject, "rich"))
+		return;
+	P(p->set = 0);
+	P(p->nr = 0);
+	P(p->nr++);
+	Q(p->si_signo = 0);
+	Q(p->si_signo = -1);
+	Q(p->si_signo = 65);
+	Q(p->si_signo = INT_MAX);
+	Q(p->si_signo = SIGKILL);
+	/* it is not among those that are pending */
+	Q(p->si_signo = SIGUSR2);
+	/* the kernel keeps 48 bytes of it */
+	Q(((char *)p)[48] = 1);
+	Q(((char *)p)[127] = 1);
+	I(p->real_value = ~0ULL);
+	I(p->real_value = 1ULL << 63);
+	I(p->real_interval = ~0ULL);
+	I(p->virt_value = 1ULL << 63);
+	I(p->virt_interval = ~0ULL);
+	I(p->prof_value = ~0ULL);
+	I(p->prof_interval = 1ULL << 63);
+#undef I
+#undef Q
+#undef P
+#undef M
+#undef S
+#undef H
+}
+
+/* Which of the records of locks has one of this kind. */
+static int find_lock(struct image *im, uint32_t kind)
+{
+	int i, nr;
+
+	for (i = 0; (nr = find(im, CKPT_REC_LOCKS, i)) >= 0; i++)
+		if (((struct ckpt_lock *)data(record(im, nr)))->kind == kind)
+			return i;
+	return -1;
+}
+
+TEST_F_TIMEOUT(image, locks, CKPT_TIMEOUT)
+{
+	static const uint32_t kinds[] = { CKPT_LOCK_POSIX, CKPT_LOCK_FLOCK, CKPT_LOCK_OFD };
+	uint32_t pipe_file;
+	unsigned int i;
+	int nth;
+
+	if (strcmp(variant->subject, "rich"))
+		return;
+	pipe_file = nth_file(&self->image, file_of(&self->image, CKPT_FILE_PIPE));
+#define L(edit)	EXPECT_BAD(CKPT_REC_LOCKS, nth, struct ckpt_lock, data, edit)
+#define N(edit)	EXPECT_BAD(CKPT_REC_LOCKS, nth, struct ckpt_locks, body, edit)
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		nth = find_lock(&self->image, kinds[i]);
+		ASSERT_LE(0, nth) TH_LOG("no lock of kind %u", kinds[i]);
+		N(p->nr = 0);
+		N(p->nr++);
+		N(p->nr = ~0U);
+		N(p->reserved = 1);
+		N(rec->objref = 0);
+		N(rec->objref = 999999);
+		L(p->file = 0);
+		L(p->file = 999999);
+		/* a pipe cannot be locked */
+		L(p->file = pipe_file);
+		L(p->kind = 0);
+		L(p->kind = 99);
+		L(p->kind = p->kind == CKPT_LOCK_POSIX ? CKPT_LOCK_OFD : CKPT_LOCK_POSIX);
+		L(p->type = F_UNLCK);
+		L(p->type = 77);
+		L(p->fd = 9999);
+		L(p->fd = ~0U);
+		L(p->start = p->end + 1);
+		L(p->start = ~0ULL);
+		L(p->end = ~0ULL);
+		L(p->end = 1ULL << 63);
+	}
+	/* that is for all of a file */
+	nth = find_lock(&self->image, CKPT_LOCK_FLOCK);
+	L(p->start = 1);
+	L(p->end = 1);
+#undef N
+#undef L
+}
+
+/* What has no body, or little in it, and what is shared. */
+TEST_F_TIMEOUT(image, small_records, CKPT_TIMEOUT)
+{
+	bool rich = !strcmp(variant->subject, "rich");
+
+#define E(edit)	EXPECT_BAD(CKPT_REC_MM_END, 0, char, body, edit)
+#define A(edit)	EXPECT_BAD(CKPT_REC_AUTOGROUP, 0, struct ckpt_autogroup, body, edit)
+#define U(edit)	EXPECT_BAD(CKPT_REC_SEM_UNDO, 0, char, body, edit)
+#define I(edit)	EXPECT_BAD(CKPT_REC_IO_CONTEXT, 0, char, body, edit)
+#define V(edit)	EXPECT_BAD(CKPT_REC_VMA_POLICY, 0, struct ckpt_mempolicy, body, edit)
+	E(rec->objref = 0);
+	E(rec->objref++);
+	E(rec->objref = 999999);
+	E(rec->type = CKPT_REC_TASK_BEGIN);
+	E(rec->type = CKPT_REC_VMA);
+	E(rec->type = CKPT_REC_PAGES);
+	/* nobody knows it, and it need not be known */
+	E(rec->type = 4242);
+	if (find(&self->image, CKPT_REC_AUTOGROUP, 0) >= 0) {
+		A(p->nice = 20);
+		A(p->nice = -21);
+		A(p->nice = INT_MIN);
+		A(p->reserved = 1);
+		A(rec->objref = 0);
+		A(rec->objref++);
+	}
+	if (!rich)
+		return;
+	U(rec->objref = 0);
+	U(rec->objref = 999999);
+	U(rec->type = CKPT_REC_IO_CONTEXT);
+	U(rec->type = CKPT_REC_SIGHAND);
+	I(rec->objref = 0);
+	I(rec->objref = 999999);
+	I(rec->type = CKPT_REC_SEM_UNDO);
+	I(rec->type = CKPT_REC_AUTOGROUP);
+	if (find(&self->image, CKPT_REC_VMA_POLICY, 0) >= 0) {
+		V(p->mode = 77);
+		V(p->mode = ~0U);
+		V(p->flags = ~0U);
+		V(p->flags = 1);
+		V(p->home_node = -2);
+		V(p->home_node = INT_MAX);
+		V(p->nr_nodes = 0);
+		V(p->nr_nodes = ~0U);
+		V(rec->objref = 0);
+		V(rec->objref = 999999);
+		EXPECT_BAD(CKPT_REC_VMA_POLICY, 0, uint64_t, data, *p = 0);
+		EXPECT_BAD(CKPT_REC_VMA_POLICY, 0, uint64_t, data, *p = ~0ULL);
+	}
+#undef V
+#undef I
+#undef U
+#undef A
+#undef E
 }
 
 TEST_F_TIMEOUT(image, tasks, CKPT_TIMEOUT)
@@ -2782,7 +3178,7 @@ TEST_F_TIMEOUT(image, sockets, CKPT_TIMEOUT)
 }
 
 /* Security modules may look at the file of who listens: there has to be one. */
-TEST_F_TIMEOUT(image, listener_without_file, CKPT_TIMEOUT)
+TEST_F_TIMEOUT(image, listener_no_file, CKPT_TIMEOUT)
 {
 	/* of Linux 6.12: also the scope */
 	struct { __u64 fs, net, scoped; } attr = { .scoped = 1 };
