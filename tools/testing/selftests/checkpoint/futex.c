@@ -8,6 +8,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -189,6 +190,160 @@ SUBJECT(requeue_pi)
 	CHECK_EQ(0, pthread_join(thread, NULL));
 }
 
+/*
+ * It has been moved on already, to a mutex that somebody has. A stop by a signal
+ * makes the call fail then, with EAGAIN, as a checkpoint does: who called it asks
+ * for the mutex itself.
+ */
+static uint32_t lock_pi_word(void)
+{
+	CHECK_EQ(0, syscall(SYS_futex, &pi_word, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0));
+	return syscall(SYS_gettid);
+}
+
+static void unlock_pi_word(void)
+{
+	CHECK_EQ(0, syscall(SYS_futex, &pi_word, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0));
+}
+
+static void *was_requeued_pi(void *arg)
+{
+	uint32_t tid = syscall(SYS_gettid);
+	long ret;
+
+	here++;
+	ret = syscall(SYS_futex, &cond_word, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 0, NULL,
+		      &pi_word, 0);
+	if (ret) {
+		CHECK_EQ(EAGAIN, errno);
+		CHECK_EQ(tid, lock_pi_word());
+	}
+	CHECK_EQ(tid, READ_ONCE(pi_word) & FUTEX_TID_MASK);
+	got++;
+	unlock_pi_word();
+	return arg;
+}
+
+SUBJECT(requeued_pi)
+{
+	uint32_t me = lock_pi_word();
+	pthread_t threads[2];
+	int i;
+
+	for (i = 0; i < 2; i++)
+		CHECK_EQ(0, pthread_create(&threads[i], NULL, was_requeued_pi, NULL));
+	wait_here(2);
+	/* one that is to be woken, which cannot be, and the other one */
+	CHECK_EQ(2, syscall(SYS_futex, &cond_word, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, 1,
+			    &pi_word, 0));
+	CHECK_EQ(me | FUTEX_WAITERS, pi_word);
+	cond_word = 1;
+	subject_point();
+	CHECK_EQ(0, got);
+	CHECK_EQ(me, READ_ONCE(pi_word) & FUTEX_TID_MASK);
+	unlock_pi_word();
+	for (i = 0; i < 2; i++)
+		CHECK_EQ(0, pthread_join(threads[i], NULL));
+	CHECK_EQ(2, got);
+	CHECK_EQ(0, pi_word);
+}
+
+/*
+ * Without priorities: the word has changed since, or it would not have been
+ * moved. So who is made to look again goes on without, by EAGAIN.
+ */
+static uint32_t from_word, to_word;
+
+static void *was_requeued(void *arg)
+{
+	long ret;
+
+	here++;
+	ret = syscall(SYS_futex, &from_word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+	CHECK(!ret || errno == EAGAIN);
+	/* as users do: it has to ask for what it was moved to */
+	while (!READ_ONCE(to_word)) {
+		ret = syscall(SYS_futex, &to_word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+		CHECK(!ret || errno == EAGAIN);
+	}
+	got++;
+	return arg;
+}
+
+SUBJECT(requeued)
+{
+	pthread_t threads[3];
+	int i;
+
+	for (i = 0; i < 3; i++)
+		CHECK_EQ(0, pthread_create(&threads[i], NULL, was_requeued, NULL));
+	wait_here(3);
+	/* compared with what it is, and changed before anybody is let go */
+	CHECK_EQ(3, syscall(SYS_futex, &from_word, FUTEX_CMP_REQUEUE_PRIVATE, 0, 3,
+			    &to_word, 0));
+	from_word = 1;
+	/* nobody waits where they were */
+	CHECK_EQ(0, syscall(SYS_futex, &from_word, FUTEX_WAKE_PRIVATE, 3, NULL, NULL, 0));
+	subject_point();
+	CHECK_EQ(0, got);
+	WRITE_ONCE(to_word, 1);
+	do {
+		CHECK(syscall(SYS_futex, &to_word, FUTEX_WAKE_PRIVATE, 3, NULL, NULL, 0) >= 0);
+	} while (got < 3 && !usleep(1000));
+	for (i = 0; i < 3; i++)
+		CHECK_EQ(0, pthread_join(threads[i], NULL));
+}
+
+/* The priority that /proc tells: that of others, as long as they wait for it. */
+static int priority(void)
+{
+	char text[1024], *p;
+	int prio;
+
+	CHECK(ckpt_slurp("/proc/thread-self/stat", text, sizeof(text)) > 0);
+	p = strrchr(text, ')');
+	CHECK(p);
+	CHECK_EQ(1, sscanf(p, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %d",
+			   &prio));
+	return prio;
+}
+
+#define FIFO_PRIO	7
+
+static void *boosts(void *arg)
+{
+	struct sched_param param = { .sched_priority = FIFO_PRIO };
+
+	/* the bare call is for a thread */
+	CHECK_EQ(0, syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &param));
+	CHECK_EQ(-1 - FIFO_PRIO, priority());
+	return locks_it(arg);
+}
+
+SUBJECT(pi_boost)
+{
+	pthread_t thread;
+	int plain = priority();
+
+	CHECK(plain >= 0);
+	make_mutex(&mutex, true, false, false);
+	CHECK_EQ(0, pthread_mutex_lock(&mutex));
+	CHECK_EQ(0, pthread_create(&thread, NULL, boosts, NULL));
+	/* patience has its end in that of the test */
+	while (priority() != -1 - FIFO_PRIO)
+		ckpt_sleep_ms(1);
+	subject_point();
+	/* as soon as the other one has asked for it again */
+	while (priority() != -1 - FIFO_PRIO)
+		ckpt_sleep_ms(1);
+	CHECK_EQ(SCHED_OTHER, sched_getscheduler(0));
+	CHECK_EQ(0, got);
+	CHECK_EQ(0, pthread_mutex_unlock(&mutex));
+	CHECK_EQ(plain, priority());
+	CHECK_EQ(0, pthread_join(thread, NULL));
+	CHECK_EQ(1, got);
+}
+
 /* ---- robust ---- */
 
 /* Whoever is killed after the restart leaves its mutex to the other. */
@@ -263,6 +418,82 @@ SUBJECT(waitv)
 		CHECK(ret >= 0);
 	} while (!ret && !usleep(1000));
 	CHECK_EQ(0, pthread_join(thread, NULL));
+}
+
+/* None of them is woken: it ends at a time, of either clock. */
+static void *waits_for_none(void *arg)
+{
+	clockid_t clock = (intptr_t)arg;
+	struct futex_waitv waiters[4] = {};
+	struct timespec ts, now;
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		waiters[i].uaddr = (uintptr_t)&words[i];
+		waiters[i].flags = FUTEX_32 | FUTEX_PRIVATE_FLAG;
+	}
+	clock_gettime(clock, &ts);
+	ts.tv_sec += 3;
+	here++;
+	CHECK_EQ(-1, syscall(SYS_futex_waitv, waiters, 4, 0, &ts, clock));
+	CHECK_EQ(ETIMEDOUT, errno);
+	clock_gettime(clock, &now);
+	CHECK(now.tv_sec > ts.tv_sec ||
+	      (now.tv_sec == ts.tv_sec && now.tv_nsec >= ts.tv_nsec));
+	return arg;
+}
+
+SUBJECT(waitv_timed)
+{
+	pthread_t threads[2];
+	int i;
+
+	CHECK_EQ(0, pthread_create(&threads[0], NULL, waits_for_none,
+				   (void *)(intptr_t)CLOCK_REALTIME));
+	CHECK_EQ(0, pthread_create(&threads[1], NULL, waits_for_none,
+				   (void *)(intptr_t)CLOCK_MONOTONIC));
+	wait_here(2);
+	subject_point();
+	for (i = 0; i < 2; i++)
+		CHECK_EQ(0, pthread_join(threads[i], NULL));
+}
+
+/* Who has other bits does not wake it. */
+static long wake_bits(uint32_t bits)
+{
+	return syscall(SYS_futex, words, FUTEX_WAKE_BITSET_PRIVATE, 1, NULL, NULL, bits);
+}
+
+static void *waits_for_bits(void *arg)
+{
+	here++;
+	CHECK_EQ(0, syscall(SYS_futex, words, FUTEX_WAIT_BITSET_PRIVATE, 0, NULL, NULL, 5));
+	got++;
+	return arg;
+}
+
+SUBJECT(bitset)
+{
+	pthread_t thread;
+	long ret;
+	int i;
+
+	CHECK_EQ(0, pthread_create(&thread, NULL, waits_for_bits, NULL));
+	wait_here(1);
+	CHECK_EQ(0, wake_bits(2));
+	subject_point();
+	for (i = 0; i < 50; i++) {
+		CHECK_EQ(0, wake_bits(~5U));
+		ckpt_sleep_ms(1);
+	}
+	CHECK_EQ(0, got);
+	/* it may be on its way back into the call */
+	do {
+		ret = wake_bits(4);
+		CHECK(ret >= 0);
+	} while (!ret && !usleep(1000));
+	CHECK_EQ(0, pthread_join(thread, NULL));
+	CHECK_EQ(1, got);
 }
 
 static void *waits_until(void *arg)
@@ -431,9 +662,14 @@ CKPT_ROUNDTRIP(futex, pi_timed);
 CKPT_ROUNDTRIP(futex, pi_shared);
 CKPT_ROUNDTRIP(futex, pi_cond);
 CKPT_ROUNDTRIP(futex, requeue_pi);
+CKPT_ROUNDTRIP(futex, requeued_pi);
+CKPT_ROUNDTRIP(futex, requeued);
+CKPT_ROUNDTRIP(futex, pi_boost);
 CKPT_ROUNDTRIP(futex, robust_owner);
 CKPT_ROUNDTRIP(futex, robust_pi_owner);
 CKPT_ROUNDTRIP(futex, waitv);
+CKPT_ROUNDTRIP(futex, waitv_timed);
+CKPT_ROUNDTRIP(futex, bitset);
 CKPT_ROUNDTRIP(futex, until_realtime);
 
 CKPT_TEST_MAIN
