@@ -4,10 +4,12 @@
  * fail with EINTR, and waits for System V objects. None of them fails.
  */
 #define _GNU_SOURCE
+#include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
+#include <sys/select.h>
 #include <sys/sem.h>
 #include <time.h>
 
@@ -316,34 +318,108 @@ static void count(int sig)
 	handled++;
 }
 
-static void wait_for_handler(int timeout)
+/*
+ * SIGUSR2, which the call blocks and which was not blocked before, comes first.
+ * It has to wait until the call has ended.
+ */
+static volatile int late_at = -1;
+
+static void late(int sig)
+{
+	late_at = handled;
+}
+
+static void send_both(void)
+{
+	/* it has the mask from before on its way back into the call */
+	while (ckpt_state(getpid()) != 'S')
+		ckpt_sleep_ms(1);
+	CHECK_EQ(0, pthread_kill(main_thread, SIGUSR2));
+	ckpt_sleep_ms(20);
+	CHECK_EQ(0, handled);
+	CHECK_EQ(-1, late_at);
+	CHECK_EQ(0, pthread_kill(main_thread, SIGUSR1));
+}
+
+static void wait_for_handler(int (*wait)(int timeout, const sigset_t *mask), int timeout)
 {
 	struct sigaction sa = { .sa_handler = count, .sa_flags = SA_RESTART };
-	struct epoll_event event;
-	sigset_t set, none;
+	struct sigaction last = { .sa_handler = late, .sa_flags = SA_RESTART };
+	sigset_t set, before, after, mask;
 
 	make_epoll();
 	CHECK_EQ(0, sigaction(SIGUSR1, &sa, NULL));
+	CHECK_EQ(0, sigaction(SIGUSR2, &last, NULL));
 	/* for the thread that sends it, too */
 	block_usr1(&set);
-	sigemptyset(&none);
-	begin(send_usr1);
-	CHECK_EQ(-1, epoll_pwait(ep, &event, 1, timeout, &none));
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGUSR2);
+	CHECK_EQ(0, pthread_sigmask(SIG_BLOCK, NULL, &before));
+	begin(send_both);
+	CHECK_EQ(-1, wait(timeout, &mask));
 	CHECK_EQ(EINTR, errno);
 	CHECK_EQ(1, handled);
-	CHECK_EQ(0, pthread_sigmask(SIG_BLOCK, NULL, &set));
-	CHECK_EQ(1, sigismember(&set, SIGUSR1));
+	CHECK_EQ(1, late_at);
+	CHECK_EQ(0, pthread_sigmask(SIG_BLOCK, NULL, &after));
+	CHECK_EQ(1, sigismember(&after, SIGUSR1));
+	CHECK_EQ(0, sigismember(&after, SIGUSR2));
+	CHECK_MEM(&before, &after, 8);
 	end();
 }
 
-SUBJECT(epoll_pwait_handler)
+static int in_epoll_pwait(int timeout, const sigset_t *mask)
 {
-	wait_for_handler(-1);
+	struct epoll_event event;
+
+	return epoll_pwait(ep, &event, 1, timeout, mask);
 }
 
-SUBJECT(epoll_pwait_timed)
+static int in_ppoll(int timeout, const sigset_t *mask)
 {
-	wait_for_handler(CKPT_PATIENCE * 1000);
+	struct timespec ts = { .tv_sec = timeout / 1000 };
+	struct pollfd fds = { .fd = ends[0], .events = POLLIN };
+
+	return ppoll(&fds, 1, timeout < 0 ? NULL : &ts, mask);
+}
+
+static int in_pselect(int timeout, const sigset_t *mask)
+{
+	struct timespec ts = { .tv_sec = timeout / 1000 };
+	fd_set fds;
+
+	FD_ZERO(&fds);
+	FD_SET(ends[0], &fds);
+	return pselect(ends[0] + 1, &fds, NULL, NULL, timeout < 0 ? NULL : &ts, mask);
+}
+
+SUBJECT(pwait_handler)
+{
+	wait_for_handler(in_epoll_pwait, -1);
+}
+
+SUBJECT(pwait_timed)
+{
+	wait_for_handler(in_epoll_pwait, CKPT_PATIENCE * 1000);
+}
+
+SUBJECT(ppoll_handler)
+{
+	wait_for_handler(in_ppoll, -1);
+}
+
+SUBJECT(ppoll_timed)
+{
+	wait_for_handler(in_ppoll, CKPT_PATIENCE * 1000);
+}
+
+SUBJECT(pselect_handler)
+{
+	wait_for_handler(in_pselect, -1);
+}
+
+SUBJECT(pselect_timed)
+{
+	wait_for_handler(in_pselect, CKPT_PATIENCE * 1000);
 }
 
 /* Refused for another reason, and so to be left as it was. */
@@ -399,8 +475,12 @@ CKPT_ROUNDTRIP(inprogress, msgsnd);
 CKPT_ROUNDTRIP(inprogress, epoll_wait);
 CKPT_ROUNDTRIP(inprogress, epoll_wait_timed);
 CKPT_ROUNDTRIP(inprogress, epoll_wait_ends);
-CKPT_ROUNDTRIP(inprogress, epoll_pwait_handler);
-CKPT_ROUNDTRIP(inprogress, epoll_pwait_timed);
+CKPT_ROUNDTRIP(inprogress, pwait_handler);
+CKPT_ROUNDTRIP(inprogress, pwait_timed);
+CKPT_ROUNDTRIP(inprogress, ppoll_handler);
+CKPT_ROUNDTRIP(inprogress, ppoll_timed);
+CKPT_ROUNDTRIP(inprogress, pselect_handler);
+CKPT_ROUNDTRIP(inprogress, pselect_timed);
 
 /* What is refused goes on to wait as well. */
 CKPT_FIXTURE(goes_on);
