@@ -11,8 +11,11 @@
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/select.h>
+#include <sys/sem.h>
 #include <time.h>
 
 #include "../kselftest_harness.h"
@@ -248,8 +251,70 @@ SUBJECT(do_sigtimedwait)
 	begin();
 	ret = sigtimedwait(&set, NULL, &sleep_time);
 	CHECK_EQ(-1, ret);
-	/* not restartable: any stop and continue ends it so, see signal(7) */
-	CHECK(errno == EAGAIN || errno == EINTR);
+	/* any stop and continue ends these with EINTR, see signal(7) */
+	CHECK_EQ(EAGAIN, errno);
+	end();
+}
+
+static int make_epoll(void)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int fds[2], ep = epoll_create1(0);
+
+	CHECK_EQ(0, pipe(fds));
+	CHECK_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, fds[0], &event));
+	return ep;
+}
+
+SUBJECT(do_epoll_wait)
+{
+	struct epoll_event event;
+	int ep = make_epoll();
+
+	begin();
+	CHECK_EQ(0, epoll_wait(ep, &event, 1, SLEEP_MS));
+	end();
+}
+
+SUBJECT(do_epoll_pwait2)
+{
+	struct epoll_event event;
+	int ep = make_epoll();
+	sigset_t set;
+
+	sigemptyset(&set);
+	begin();
+	CHECK_EQ(0, syscall(SYS_epoll_pwait2, ep, &event, 1, &sleep_time, &set, 8));
+	end();
+}
+
+SUBJECT(do_semtimedop)
+{
+	struct sembuf op = { .sem_op = -1 };
+	int id = semget(IPC_PRIVATE, 1, 0600);
+
+	CHECK(id >= 0);
+	begin();
+	CHECK_EQ(-1, semtimedop(id, &op, 1, &sleep_time));
+	CHECK_EQ(EAGAIN, errno);
+	end();
+	CHECK_EQ(0, semctl(id, 0, IPC_RMID));
+}
+
+SUBJECT(do_pselect)
+{
+	struct timespec ts = sleep_time;
+	int pipe_fds[2];
+	sigset_t mask;
+	fd_set set;
+
+	CHECK_EQ(0, pipe(pipe_fds));
+	FD_ZERO(&set);
+	FD_SET(pipe_fds[0], &set);
+	sigemptyset(&mask);
+	begin();
+	CHECK_EQ(0, pselect(pipe_fds[0] + 1, &set, NULL, NULL, &ts, &mask));
+	CHECK(!FD_ISSET(pipe_fds[0], &set));
 	end();
 }
 
@@ -742,6 +807,11 @@ TEST_F_TIMEOUT(syscalls, sleep_for, CKPT_TIMEOUT)
 		{ .subject = "do_select" },
 		{ .subject = "do_getevents" },
 		{ .subject = "do_pgetevents" },
+		{ .subject = "do_pselect" },
+		{ .subject = "do_sigtimedwait" },
+		{ .subject = "do_epoll_wait" },
+		{ .subject = "do_epoll_pwait2" },
+		{ .subject = "do_semtimedop" },
 	};
 	unsigned int i;
 
@@ -769,7 +839,6 @@ TEST_F_TIMEOUT(syscalls, sleep_until, CKPT_TIMEOUT)
 		ASSERT_EQ(0, sleeper("do_" #name, &variant->how, kind)); \
 	}
 
-SLEEPER(sigtimedwait, NO_MATTER);
 SLEEPER(pause, SIGNALLED);
 SLEEPER(sigsuspend, SIGNALLED);
 SLEEPER(sigwait, SIGNALLED);
