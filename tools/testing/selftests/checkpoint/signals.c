@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/time.h>
+#include <time.h>
 #include <ucontext.h>
 
 #include "../kselftest_harness.h"
@@ -362,11 +363,11 @@ static int make_layouts(siginfo_t *infos)
 	return i - infos;
 }
 
-SUBJECT(layouts)
+static void check_layouts(const siginfo_t *want, int nr)
 {
-	static siginfo_t want[32], plain[32], seen;
-	int i, k, nr = make_layouts(want);
+	static siginfo_t plain[32], seen;
 	const struct timespec none = {};
+	int i, k;
 	sigset_t set;
 
 	sigfillset(&set);
@@ -399,6 +400,36 @@ SUBJECT(layouts)
 			subject_fail(__FILE__, __LINE__, "signal %d, code %d",
 				     want[i].si_signo, want[i].si_code);
 	}
+}
+
+SUBJECT(layouts)
+{
+	static siginfo_t want[32];
+	int nr = make_layouts(want);
+
+	check_layouts(want, nr);
+}
+
+/* Of one number there is but one at a time, so these are for themselves. */
+SUBJECT(layout_bounds)
+{
+	siginfo_t want;
+
+	make_layout(&want, SIGSEGV, SEGV_BNDERR);
+	want.si_addr = (void *)0x123456789abcdef0;
+	want.si_lower = (void *)0x1111222233334444;
+	want.si_upper = (void *)0x5555666677778888;
+	check_layouts(&want, 1);
+}
+
+SUBJECT(layout_pkey)
+{
+	siginfo_t want;
+
+	make_layout(&want, SIGSEGV, SEGV_PKUERR);
+	want.si_addr = (void *)0x123456789abcdef0;
+	want.si_pkey = 0xfedcba98;
+	check_layouts(&want, 1);
 }
 
 SUBJECT(pending_threads)
@@ -586,6 +617,64 @@ SUBJECT(frame)
 	CHECK(real == 1.25);
 }
 
+/* A stack that there is none of while a handler is on it. */
+#ifndef SS_AUTODISARM
+#define SS_AUTODISARM	(1U << 31)
+#endif
+
+static bool point_inside;
+
+static void disarmed_handler(int sig)
+{
+	stack_t ss = {};
+
+	stack_handler(sig);
+	CHECK_EQ(0, sigaltstack(NULL, &ss));
+	CHECK_EQ(SS_DISABLE, ss.ss_flags);
+	CHECK_EQ(0, ss.ss_size);
+	if (!point_inside)
+		return;
+	subject_point();
+	CHECK_EQ(0, sigaltstack(NULL, &ss));
+	CHECK_EQ(SS_DISABLE, ss.ss_flags);
+	CHECK_EQ(0, ss.ss_size);
+}
+
+static void autodisarm(void)
+{
+	struct sigaction act = { .sa_flags = SA_ONSTACK, .sa_handler = disarmed_handler };
+	stack_t ss = { .ss_size = ALTSTACK_SIZE, .ss_flags = SS_AUTODISARM };
+
+	altstack = mmap(NULL, ALTSTACK_SIZE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ss.ss_sp = altstack;
+	CHECK_EQ(0, sigaltstack(&ss, NULL));
+	CHECK_EQ(0, sigaction(SIGUSR1, &act, NULL));
+	if (!point_inside)
+		subject_point();
+	raise(SIGUSR1);
+	CHECK_EQ(1, count);
+	CHECK(handler_sp >= (uintptr_t)altstack &&
+	      handler_sp < (uintptr_t)altstack + ALTSTACK_SIZE);
+	/* it is back with the end of the handler */
+	memset(&ss, 0, sizeof(ss));
+	CHECK_EQ(0, sigaltstack(NULL, &ss));
+	CHECK(ss.ss_sp == altstack);
+	CHECK_EQ(ALTSTACK_SIZE, ss.ss_size);
+	CHECK_EQ((int)SS_AUTODISARM, ss.ss_flags);
+}
+
+SUBJECT(autodisarm)
+{
+	autodisarm();
+}
+
+SUBJECT(autodisarm_frame)
+{
+	point_inside = true;
+	autodisarm();
+}
+
 /* ---- limits of queues ---- */
 
 /* How many signals are pending for this user, and how many may be. */
@@ -689,6 +778,79 @@ SUBJECT(itimer)
 	CHECK_EQ(SIGALRM, last_sig);
 }
 
+/* They go off by themselves after it, again and again. */
+static const struct {
+	int which, sig;
+	struct itimerval value;
+} running[] = {
+	{ ITIMER_REAL, SIGALRM, { .it_interval = { 0, 30000 }, .it_value = { 2, 0 } } },
+	{ ITIMER_VIRTUAL, SIGVTALRM, { .it_interval = { 0, 20000 }, .it_value = { 0, 300000 } } },
+	{ ITIMER_PROF, SIGPROF, { .it_interval = { 0, 10000 }, .it_value = { 0, 400000 } } },
+};
+
+static atomic_int expired[65];
+
+static void expires(int sig)
+{
+	expired[sig]++;
+}
+
+SUBJECT(itimers_run)
+{
+	int was[ARRAY_SIZE(running)];
+	struct itimerval left;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(running); i++) {
+		signal(running[i].sig, expires);
+		CHECK_EQ(0, setitimer(running[i].which, &running[i].value, NULL));
+	}
+	subject_point();
+	for (i = 0; i < ARRAY_SIZE(running); i++)
+		was[i] = expired[running[i].sig];
+	/* this takes time of the user's, which two of them count */
+	for (i = 0; i < ARRAY_SIZE(running); i++)
+		while (expired[running[i].sig] < was[i] + 3)
+			;
+	for (i = 0; i < ARRAY_SIZE(running); i++) {
+		CHECK_EQ(0, getitimer(running[i].which, &left));
+		CHECK_EQ(running[i].value.it_interval.tv_sec, left.it_interval.tv_sec);
+		CHECK_EQ(running[i].value.it_interval.tv_usec, left.it_interval.tv_usec);
+		CHECK(left.it_value.tv_sec || left.it_value.tv_usec);
+	}
+}
+
+/* It goes off once, when it is due, and no sooner. */
+#define ALARM_SECONDS	4
+
+SUBJECT(alarm)
+{
+	uint64_t set;
+
+	signal(SIGALRM, expires);
+	set = ckpt_now();
+	CHECK_EQ(0, alarm(ALARM_SECONDS));
+	subject_point();
+	while (!expired[SIGALRM])
+		ckpt_sleep_ms(1);
+	CHECK(ckpt_now() - set >= ALARM_SECONDS * 1000000000ULL - 1000000);
+	CHECK_EQ(0, alarm(0));
+	ckpt_sleep_ms(20);
+	CHECK_EQ(1, expired[SIGALRM]);
+}
+
+/* What is left is told in seconds. */
+SUBJECT(alarm_left)
+{
+	unsigned int left;
+
+	CHECK_EQ(0, alarm(1000));
+	subject_point();
+	left = alarm(0);
+	CHECK(left > 800 && left <= 1000);
+	CHECK_EQ(0, alarm(0));
+}
+
 /* One that runs out while, or after, what is pending was written. */
 #define NR_QUEUED 4000
 
@@ -722,6 +884,8 @@ CKPT_ROUNDTRIP(signals, reset_hand);
 CKPT_ROUNDTRIP(signals, masks);
 CKPT_ROUNDTRIP(signals, pending);
 CKPT_ROUNDTRIP(signals, layouts);
+CKPT_ROUNDTRIP(signals, layout_bounds);
+CKPT_ROUNDTRIP(signals, layout_pkey);
 CKPT_ROUNDTRIP(signals, pending_threads);
 CKPT_ROUNDTRIP(signals, pending_handled);
 CKPT_ROUNDTRIP(signals, pending_sigchld);
@@ -729,8 +893,18 @@ CKPT_ROUNDTRIP(signals, no_second_sigchld);
 CKPT_ROUNDTRIP(signals, sigchld_ignored);
 CKPT_ROUNDTRIP(signals, stack);
 CKPT_ROUNDTRIP(signals, frame);
+CKPT_ROUNDTRIP(signals, autodisarm);
+CKPT_ROUNDTRIP(signals, autodisarm_frame);
 CKPT_ROUNDTRIP(signals, many_pending);
 CKPT_ROUNDTRIP(signals, itimer);
+CKPT_ROUNDTRIP(signals, alarm_left);
+
+/* Signals end a checkpoint of oneself. */
+CKPT_FIXTURE_HOW(signals_other);
+CKPT_VARIANTS_OTHER(signals_other);
+
+CKPT_ROUNDTRIP(signals_other, itimers_run);
+CKPT_ROUNDTRIP(signals_other, alarm);
 
 CKPT_FIXTURE(late);
 
