@@ -343,7 +343,7 @@ static int dies(void *arg)
 	return 0;
 }
 
-SUBJECT(sighand_dead_leader)
+SUBJECT(sighand_dead)
 {
 	void *stack = stack_top();
 	pid_t child;
@@ -415,9 +415,143 @@ SUBJECT(files_and_fs)
 	files_and_fs(CLONE_FILES | CLONE_FS);
 }
 
+/* Is that the same in both of them? */
+static bool same(pid_t a, pid_t b, int what)
+{
+	long ret = syscall(SYS_kcmp, a, b, what, 0, 0);
+
+	CHECK(ret >= 0);
+	return !ret;
+}
+
+static int sem_id;
+
+static int uses_all_of_it(void *arg)
+{
+	struct sembuf op = { .sem_op = 1, .sem_flg = SEM_UNDO };
+
+	gets_signal(arg);
+	CHILD_CHECK(!raw(SYS_semop, sem_id, (long)&op, 1, 0));
+	new_fd = raw(SYS_dup, 2, 0, 0, 0);
+	raw(SYS_umask, 0137, 0, 0, 0);
+	return 0;
+}
+
 SUBJECT(all_of_it)
 {
-	files_and_fs(CLONE_FILES | CLONE_FS | CLONE_SIGHAND | CLONE_SYSVSEM);
+	static const int what[] = {
+		KCMP_VM, KCMP_FILES, KCMP_FS, KCMP_SIGHAND, KCMP_IO, KCMP_SYSVSEM,
+	};
+	unsigned int i;
+	pid_t child;
+
+	umask(0022);
+	set_handler(old_handler);
+	CHECK_EQ(0, syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 6));
+	child = start(uses_all_of_it, SHARES_HANDLERS | CLONE_FILES | CLONE_FS |
+		      CLONE_IO | CLONE_SYSVSEM | SIGCHLD, NULL);
+	wait_step(&board.here, 1);
+	for (i = 0; i < ARRAY_SIZE(what); i++)
+		CHECK(same(getpid(), child, what[i]));
+	subject_point();
+	for (i = 0; i < ARRAY_SIZE(what); i++)
+		CHECK(same(getpid(), child, what[i]));
+	/* it runs the handler that we set now */
+	set_handler(new_handler);
+	board.step = 1;
+	wait_step(&board.left, 1);
+	CHECK_EQ(1, handled);
+	sem_id = semget(IPC_PRIVATE, 1, 0600);
+	CHECK(sem_id >= 0);
+	CHECK_EQ(0, semctl(sem_id, 0, SETVAL, 0));
+	board.step = 2;
+	join_status(child);
+	CHECK(fcntl(new_fd, F_GETFD) >= 0);
+	CHECK_EQ(0137, umask(0022));
+	/* what it has adjusted is undone when we are gone, too */
+	CHECK_EQ(1, semctl(sem_id, 0, GETVAL));
+	CHECK_EQ(0, semctl(sem_id, 0, IPC_RMID));
+}
+
+/* Each combination that clone() allows: who shares what, with each other, too. */
+static const int shared_kinds[] = {
+	KCMP_VM, KCMP_SIGHAND, KCMP_FILES, KCMP_FS, KCMP_IO,
+};
+
+#define NR_KINDS	ARRAY_SIZE(shared_kinds)
+#define NR_COMBINATIONS	(3 * 2 * 2 * 2)
+
+static const int kind_flags[NR_KINDS] = {
+	CLONE_VM, CLONE_SIGHAND, CLONE_FILES, CLONE_FS, CLONE_IO,
+};
+
+static int combination_flags(int nr)
+{
+	static const int memory[] = { 0, CLONE_VM, CLONE_VM | CLONE_SIGHAND };
+	int flags = memory[nr % 3];
+
+	nr /= 3;
+	if (nr & 1)
+		flags |= CLONE_FILES;
+	if (nr & 2)
+		flags |= CLONE_FS;
+	if (nr & 4)
+		flags |= CLONE_IO;
+	return flags;
+}
+
+static int is_there(void *arg)
+{
+	struct board *b = arg;
+
+	b->here++;
+	wait_step(&b->step, 1);
+	return 0;
+}
+
+static void check_combinations(const pid_t *pids, const int *flags)
+{
+	unsigned int i, k, n;
+
+	for (i = 0; i <= NR_COMBINATIONS; i++) {
+		for (k = 0; k < i; k++) {
+			for (n = 0; n < NR_KINDS; n++) {
+				bool want = flags[i] & flags[k] & kind_flags[n];
+
+				if (same(pids[i], pids[k], shared_kinds[n]) != want)
+					subject_fail(__FILE__, __LINE__,
+						     "%u (%#x) and %u (%#x): %s what %d is", i,
+						     flags[i], k, flags[k],
+						     want ? "do not share" : "share",
+						     shared_kinds[n]);
+			}
+		}
+	}
+}
+
+SUBJECT(combinations)
+{
+	/* the last one is who has all of it */
+	int flags[NR_COMBINATIONS + 1], i;
+	pid_t pids[NR_COMBINATIONS + 1];
+
+	shared_board = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(shared_board != MAP_FAILED);
+	CHECK_EQ(0, syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 6));
+	for (i = 0; i < NR_COMBINATIONS; i++) {
+		flags[i] = combination_flags(i);
+		pids[i] = start(is_there, flags[i] | SIGCHLD, shared_board);
+	}
+	flags[i] = ~0;
+	pids[i] = getpid();
+	wait_step(&shared_board->here, NR_COMBINATIONS);
+	check_combinations(pids, flags);
+	subject_point();
+	check_combinations(pids, flags);
+	shared_board->step = 1;
+	for (i = 0; i < NR_COMBINATIONS; i++)
+		join_status(pids[i]);
 }
 
 /* A thread with tables of its own. */
@@ -463,8 +597,6 @@ SUBJECT(thread_tables)
 }
 
 /* ---- semaphore adjustments ---- */
-
-static int sem_id;
 
 static int adjusts(void *arg)
 {
@@ -538,11 +670,12 @@ CKPT_ROUNDTRIP(sharing, vm_orphans);
 CKPT_ROUNDTRIP(sharing, vm_grandchild);
 CKPT_ROUNDTRIP(sharing, sighand);
 CKPT_ROUNDTRIP(sharing, sighand_sibling);
-CKPT_ROUNDTRIP(sharing, sighand_dead_leader);
+CKPT_ROUNDTRIP(sharing, sighand_dead);
 CKPT_ROUNDTRIP(sharing, files_only);
 CKPT_ROUNDTRIP(sharing, fs_only);
 CKPT_ROUNDTRIP(sharing, files_and_fs);
 CKPT_ROUNDTRIP(sharing, all_of_it);
+CKPT_ROUNDTRIP(sharing, combinations);
 CKPT_ROUNDTRIP(sharing, thread_tables);
 CKPT_ROUNDTRIP(sharing, semundo);
 CKPT_ROUNDTRIP(sharing, semundo_alone);
