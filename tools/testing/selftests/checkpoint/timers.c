@@ -139,6 +139,82 @@ SUBJECT(clocks)
 	}
 }
 
+/* They go off by themselves, with nobody to set them again. */
+static const struct {
+	clockid_t clock;
+	int flags;
+	long first;
+} expiring[] = {
+	{ CLOCK_REALTIME, 0, 2 * SEC },
+	{ CLOCK_REALTIME, TIMER_ABSTIME, 3 * SEC },
+	{ CLOCK_MONOTONIC, 0, 2 * SEC },
+	{ CLOCK_BOOTTIME, 0, 2 * SEC },
+	{ CLOCK_TAI, 0, 2 * SEC },
+	{ CLOCK_PROCESS_CPUTIME_ID, 0, 300 * MS },
+	{ CLOCK_THREAD_CPUTIME_ID, 0, 300 * MS },
+};
+
+SUBJECT(expire)
+{
+	int ids[ARRAY_SIZE(expiring)], k;
+	struct timespec now;
+	siginfo_t info;
+	unsigned int i;
+	long first;
+
+	for (i = 0; i < ARRAY_SIZE(expiring); i++) {
+		block(SIGRTMIN + i);
+		ids[i] = create(expiring[i].clock, SIGEV_SIGNAL, SIGRTMIN + i, 40 + i, 0);
+		first = expiring[i].first;
+		clock_gettime(expiring[i].clock, &now);
+		if (expiring[i].flags)
+			first += now.tv_sec * SEC + now.tv_nsec;
+		set(ids[i], expiring[i].flags, first, 10 * MS);
+	}
+	subject_point();
+	for (i = 0; i < ARRAY_SIZE(expiring); i++) {
+		/* the first one, and those that the interval makes of it */
+		for (k = 0; k < 3; k++) {
+			/* clocks of CPU time need some */
+			while (take(SIGRTMIN + i, &info, 0) < 0)
+				;
+			CHECK_EQ(SIGRTMIN + i, info.si_signo);
+			CHECK_EQ(SI_TIMER, info.si_code);
+			CHECK_EQ(ids[i], info.si_timerid);
+			CHECK_EQ(40 + i, info.si_value.sival_int);
+		}
+		set(ids[i], 0, 0, 0);
+	}
+}
+
+/* What was said of a signal that was taken before it is still to be had. */
+SUBJECT(overrun_taken)
+{
+	siginfo_t info;
+	int id, other;
+
+	block(SIGRTMIN);
+	block(SIGRTMIN + 1);
+	id = create(CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGRTMIN, 11, 0);
+	other = create(CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGRTMIN + 1, 12, 0);
+	set(id, 0, 1, 10 * MS);
+	set(other, 0, 1, 0);
+	do {
+		ckpt_sleep_ms(50);
+		CHECK_EQ(SIGRTMIN, take(SIGRTMIN, &info, 100 * SEC));
+	} while (!info.si_overrun);
+	CHECK_EQ(info.si_overrun, syscall(SYS_timer_getoverrun, id));
+	subject_point();
+	/* the next signal is pending, or will be, but nobody has taken it */
+	CHECK_EQ(info.si_overrun, syscall(SYS_timer_getoverrun, id));
+	CHECK_EQ(0, syscall(SYS_timer_getoverrun, other));
+	ckpt_sleep_ms(50);
+	CHECK_EQ(info.si_overrun, syscall(SYS_timer_getoverrun, id));
+	CHECK_EQ(SIGRTMIN, take(SIGRTMIN, &info, 100 * SEC));
+	CHECK_EQ(info.si_overrun, syscall(SYS_timer_getoverrun, id));
+	CHECK(info.si_overrun > 0);
+}
+
 /* A time of day is kept, as is time that is left of what was asked for so. */
 SUBJECT(absolute)
 {
@@ -424,6 +500,8 @@ CKPT_FIXTURE_HOW(timers);
 CKPT_VARIANTS(timers);
 
 CKPT_ROUNDTRIP(timers, clocks);
+CKPT_ROUNDTRIP(timers, expire);
+CKPT_ROUNDTRIP(timers, overrun_taken);
 CKPT_ROUNDTRIP(timers, absolute);
 CKPT_ROUNDTRIP(timers, ids);
 CKPT_ROUNDTRIP(timers, next_id);
