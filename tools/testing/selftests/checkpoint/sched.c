@@ -259,6 +259,8 @@ static const struct {
 	{ MPOL_PREFERRED, NODE0 },
 	{ MPOL_LOCAL, 0 },
 	{ MPOL_PREFERRED_MANY, NODE0 },
+	{ MPOL_WEIGHTED_INTERLEAVE, NODE0 },
+	{ MPOL_WEIGHTED_INTERLEAVE | MPOL_F_STATIC_NODES, NODE0 | 8 },
 	{ MPOL_DEFAULT, 0 },
 };
 
@@ -317,7 +319,7 @@ SUBJECT(numa_memory)
 				    &numa[i].nodes, 64, 0));
 		get_policy(&mode[i], &nodes[i], p + i * 4096);
 	}
-	/* set_mempolicy_home_node() */
+	/* set_mempolicy_home_node(); the test looks for it in the image */
 	CHECK_EQ(0, syscall(450, p, 4096, 0, 0));
 	subject_point();
 	for (i = 0; i < ARRAY_SIZE(numa); i++) {
@@ -639,6 +641,52 @@ TEST_F_TIMEOUT(sched, numa_memory, CKPT_TIMEOUT)
 
 CKPT_FIXTURE(sched_special);
 
+/* How many mappings of an image have this home node; -1 if it is no image. */
+static int home_nodes(const struct ckpt_run *run, int node)
+{
+	struct ckpt_mempolicy policy;
+	struct ckpt_record rec;
+	int fd = ckpt_open(run, "image", O_RDONLY), nr = 0;
+	off_t pos = 0;
+
+	while (pread(fd, &rec, sizeof(rec), pos) == sizeof(rec)) {
+		if (rec.length < sizeof(rec))
+			break;
+		if (rec.type == CKPT_REC_VMA_POLICY &&
+		    pread(fd, &policy, sizeof(policy), pos + sizeof(rec)) == sizeof(policy))
+			nr += policy.home_node == node;
+		pos += rec.length;
+		if (rec.type == CKPT_REC_TRAILER) {
+			close(fd);
+			return nr;
+		}
+	}
+	close(fd);
+	return -1;
+}
+
+/* No call tells what it is: so the next image has to. */
+TEST_F_TIMEOUT(sched_special, numa_home, CKPT_TIMEOUT)
+{
+	struct ckpt_run run;
+	pid_t pid;
+	int i;
+
+	if (!has_numa())
+		SKIP(return, "no NUMA");
+	ckpt_init(&run, &(struct ckpt_how) { .kill = true });
+	ASSERT_EQ(0, ckpt_start(&run, "numa_memory"));
+	pid = run.pid;
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, ckpt_checkpoint(&run));
+		EXPECT_EQ(1, home_nodes(&run, 0));
+		run.pid = 0;
+		ASSERT_EQ(pid, ckpt_restart(&run)) ckpt_print(&run, "log");
+	}
+	ASSERT_EQ(0, ckpt_finish(&run));
+	ASSERT_EQ(0, ckpt_cleanup(&run));
+}
+
 TEST_F_TIMEOUT(sched_special, numa_shared, CKPT_TIMEOUT)
 {
 	if (!has_numa())
@@ -763,6 +811,74 @@ TEST_F_TIMEOUT(sched_special, no_node, CKPT_TIMEOUT)
 	if (access("/sys/devices/system/node/node1", F_OK))
 		SKIP(return, "takes two NUMA nodes");
 	restart_there(_metadata, "second_node", "node");
+}
+
+/* Of two CPUs one is there: it has that one, and the other when it comes back. */
+SUBJECT(two_cpus)
+{
+	unsigned long mask[16] = { 3 }, is[16] = {};
+
+	CHECK_EQ(0, syscall(SYS_sched_setaffinity, 0, sizeof(mask), mask));
+	CHECK(syscall(SYS_sched_getaffinity, 0, sizeof(is), is) > 0);
+	CHECK_MEM(mask, is, sizeof(mask));
+	subject_point();
+	memset(is, 0, sizeof(is));
+	CHECK(syscall(SYS_sched_getaffinity, 0, sizeof(is), is) > 0);
+	CHECK_MEM(mask, is, sizeof(mask));
+}
+
+static unsigned long cpus_of(pid_t pid)
+{
+	unsigned long mask[16] = {};
+	unsigned int i;
+
+	if (syscall(SYS_sched_getaffinity, pid, sizeof(mask), mask) <= 0)
+		return 0;
+	for (i = 1; i < 16; i++)
+		if (mask[i])
+			return ~0UL;
+	return mask[0];
+}
+
+TEST_F_TIMEOUT(sched_special, fewer_cpus, CKPT_TIMEOUT)
+{
+	struct restart_args args = { .flags = RESTART_CGROUP };
+	struct ckpt_run run;
+	const char *dir;
+	char text[16];
+	pid_t pid;
+	int i;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "takes two CPUs");
+	dir = first_only();
+	if (!dir)
+		SKIP(return, "no cpuset");
+	ckpt_init(&run, &(struct ckpt_how) { .kill = true });
+	ASSERT_EQ(0, ckpt_start(&run, "two_cpus"));
+	pid = run.pid;
+	EXPECT_EQ(3, cpus_of(pid));
+	ASSERT_EQ(0, ckpt_checkpoint(&run));
+	run.pid = 0;
+	args.image_fd = ckpt_open(&run, "image", O_RDONLY);
+	args.log_fd = ckpt_open(&run, "log", O_CREAT | O_TRUNC | O_WRONLY);
+	args.cgroup_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	EXPECT_EQ(pid, sys_restart(&args, sizeof(args))) ckpt_print(&run, "log");
+	close(args.image_fd);
+	close(args.log_fd);
+	close(args.cgroup_fd);
+	run.pid = pid;
+	EXPECT_EQ(1, cpus_of(pid));
+	/* elsewhere there are both of them */
+	snprintf(text, sizeof(text), "%d", pid);
+	EXPECT_EQ(0, put(run.cgroup, "cgroup.procs", text));
+	EXPECT_EQ(3, cpus_of(pid));
+	EXPECT_EQ(0, ckpt_finish(&run));
+	ASSERT_EQ(0, ckpt_cleanup(&run));
+	/* it may be a moment until it is empty */
+	for (i = 0; rmdir(dir) && i < 2000; i++)
+		ckpt_sleep_ms(1);
+	EXPECT_EQ(-1, access(dir, F_OK));
 }
 
 /* Who restarts it could not give that nice value to its own. */
