@@ -1391,7 +1391,7 @@ TEST_F_TIMEOUT(image, reasons, CKPT_TIMEOUT)
 	B(-EINVAL, "pages: runs do not add up", CKPT_REC_PAGES, ckpt_pages,
 	  p->nr_pages = ~0U);
 	B(-E2BIG, "pages: too many runs", CKPT_REC_PAGES, ckpt_pages,
-	  p->nr_runs = p->nr_pages = ~0U);
+	  p->nr_runs = ~0U; p->nr_pages = ~0U);
 	B(-EINVAL, "tree: lengths do not add up", CKPT_REC_TREE, ckpt_tree,
 	  rec->data_len = ~0U);
 	if (strcmp(variant->subject, "rich"))
