@@ -355,6 +355,8 @@ static int run_setup(struct ckpt_run *run)
 		chmod(path, 0777);
 	}
 	fd = ckpt_open(run, "result", O_CREAT | O_WRONLY);
+	if (fd < 0)
+		return -errno;
 	fchmod(fd, 0666);
 	close(fd);
 

@@ -1391,6 +1391,23 @@ SUBJECT(issuer_gone)
 	CHECK_EQ(EEXIST, errno);
 }
 
+/* The caller's request ends while it waits for it in checkpoint(). */
+SUBJECT(settles)
+{
+	struct __kernel_timespec ts = { .tv_nsec = 300000000 };
+	struct io_uring_sqe *sqe;
+	struct ring r;
+
+	ring_open(&r, 0);
+	sqe = next(&r, IORING_OP_TIMEOUT, 6);
+	sqe->addr = (uintptr_t)&ts;
+	sqe->len = 1;
+	CHECK_EQ(1, enter(&r, 1, 0));
+	subject_point();
+	take(&r, 6, -ETIME);
+	works(&r);
+}
+
 CKPT_FIXTURE_HOW(uring);
 CKPT_VARIANTS(uring);
 
@@ -1503,6 +1520,15 @@ TEST_F_TIMEOUT(uring_caller, had_ring, CKPT_TIMEOUT)
 	EXPECT_LT(0, ckpt_restart(&run));
 	EXPECT_EQ(0, ckpt_finish(&run));
 	EXPECT_EQ(0, ckpt_cleanup(&run));
+}
+
+TEST_F_TIMEOUT(uring_caller, settles, CKPT_TIMEOUT)
+{
+	struct ckpt_how how = { .target = CKPT_SELF, .kill = true };
+
+	if (!has_io_uring())
+		SKIP(return, "no io_uring");
+	ASSERT_EQ(0, ckpt_roundtrip("settles", &how));
 }
 
 CKPT_TEST_MAIN
